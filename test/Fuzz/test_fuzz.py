@@ -1,0 +1,65 @@
+"""The fuzz test as part of the suite: bounded in time, the same mutations in every run on machines alike.
+
+DESCENT_FUZZ_SECONDS: the time of all tests here together (60). DESCENT_FUZZ_SEED: another sequence (1).
+"""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from fuzz import Tool, fuzz, mutate, read_corpus
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("DESCENT_BUILD_DIR", ROOT / "build"))
+SECONDS = float(os.environ.get("DESCENT_FUZZ_SECONDS", "60"))
+SEED = int(os.environ.get("DESCENT_FUZZ_SEED", "1"))
+
+# Many modules a run: starting the program takes as long as fifty modules.
+OPT = ["%s", "-split-input-file"]
+TOOLS = {
+    "opt-parse": Tool([str(BUILD / "bin" / "descent-opt"), *OPT], 50),
+    "opt-canonicalize": Tool([str(BUILD / "bin" / "descent-opt"), *OPT, "-canonicalize", "-cse"], 50),
+    "compile": Tool([str(BUILD / "bin" / "descent-compile"), "%s", "-o", "%t.ll"]),
+}
+
+
+@pytest.fixture(scope="module")
+def corpus() -> list[str]:
+    modules = read_corpus([ROOT / "test", ROOT / "lib" / "Optimizers"])
+    assert modules, "there is no .mlir file to mutate"
+    return modules
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_mutated_modules_never_crash(name: str, corpus: list[str]) -> None:
+    outcome = fuzz(TOOLS[name], corpus, SEED, SECONDS / len(TOOLS), BUILD / "fuzz")
+    assert not outcome.problem, f"{outcome.problem}\ninput: {outcome.reproducer}\n{outcome.reproducer.read_text()}"
+    assert outcome.modules, "not one module was tried"
+
+
+@pytest.mark.parametrize("script, words", [
+    ("kill -SEGV $$", "SIGSEGV"),
+    ("echo 'LLVM ERROR: out of luck' >&2; exit 1", "LLVM ERROR"),
+    ("exit 1", "without a diagnostic"),
+    ("exit 3", "exit status 3"),
+])
+def test_a_crash_is_found_and_its_input_stored(script: str, words: str, tmp_path: Path) -> None:
+    outcome = fuzz(Tool(["/bin/sh", "-c", script], 4), ["func.func @f() { return }\n"], 1, 10, tmp_path)
+    assert words in outcome.problem
+    assert outcome.reproducer and outcome.reproducer.read_text()
+
+
+def test_a_diagnostic_is_no_crash(tmp_path: Path) -> None:
+    tool = Tool(["/bin/sh", "-c", "echo 'a.mlir:1:1: error: expected a type' >&2; exit 1"])
+    assert not fuzz(tool, ["func.func @f() { return }\n"], 1, 0.2, tmp_path).problem
+
+
+def test_the_seed_decides_the_mutations(corpus: list[str]) -> None:
+    def sequence(seed: int) -> list[str]:
+        rng = random.Random(seed)
+        return [mutate(corpus[0], rng) for _ in range(20)]
+
+    assert sequence(1) == sequence(1)
+    assert sequence(1) != sequence(2)

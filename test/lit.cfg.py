@@ -1,0 +1,76 @@
+"""lit's configuration. The site configuration in the build directory loads it.
+
+Substitutions beside the tools' names: %cc and %cxx, the compilers; %runtime_lib, what generated code links;
+%include, the folder of descent/Runtime/descent.h; %optimizers, the library of rules; %python, with NumPy.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+import lit.formats
+
+source = Path(config.descent_source)
+build = Path(config.descent_build)
+
+config.name = "Descent"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+# The other folders hold Python tests, and inputs that they read.
+config.excludes = ["Inputs", "Integration", "Python", "Examples", "Docs", "Style", "Fuzz", "Runtime"]
+config.test_source_root = str(source / "test")
+config.test_exec_root = str(build / "test")
+
+tools = [str(build / "bin"), config.llvm_tools]
+config.environment["PATH"] = os.pathsep.join(tools + [config.environment.get("PATH", "")])
+config.environment["PYTHONPATH"] = str(source / "python")
+config.environment["DESCENT_BUILD_DIR"] = str(build)
+
+compile_flags = ""
+if config.sanitize:
+    compile_flags = f" -fsanitize={config.sanitize}"
+    config.available_features.add("sanitize")
+    # MLIR itself is not instrumented: its containers look overflowed, and it keeps what it allocates once.
+    config.environment["ASAN_OPTIONS"] = "detect_leaks=0:detect_container_overflow=0"
+    config.environment["UBSAN_OPTIONS"] = "print_stacktrace=1"
+
+environment_python = source / ".venv" / "bin" / "python3"
+python = str(environment_python) if environment_python.exists() else shutil.which("python3")
+
+for name, value in {
+    "%cc": os.path.join(config.llvm_tools, "clang") + compile_flags,
+    "%cxx": os.path.join(config.llvm_tools, "clang++") + compile_flags,
+    "%runtime_lib": str(build / "lib" / "libdescent_runtime.a"),
+    "%include": str(source / "include"),
+    "%optimizers": str(source / "lib" / "Optimizers"),
+    "%python": python,
+}.items():
+    config.substitutions.append((name + r"\b", value))
+
+
+def python_has(module):
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec('{module}') is None)"
+    return subprocess.run([python, "-c", code]).returncode == 0
+
+
+def processor_flags():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
+
+
+flags = processor_flags()
+features = {
+    "cuda": shutil.which("nvcc") is not None,
+    "numpy": python_has("numpy"),
+    "torch": python_has("torch"),
+    "x86": platform.machine() == "x86_64",
+    "x86-avx2": {"avx2", "fma"} <= flags,
+    "x86-avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags,
+    "x86-avx512bf16": "avx512_bf16" in flags,
+}
+config.available_features |= {name for name, present in features.items() if present}
