@@ -1,0 +1,53 @@
+// The plan dialect: how an optimizer step moves memory.
+#ifndef DESCENT_DIALECT_PLAN_IR_PLAN_H
+#define DESCENT_DIALECT_PLAN_IR_PLAN_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/RegionKindInterface.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/SmallPtrSet.h"
+
+#include "descent/Dialect/Plan/IR/PlanEnums.h.inc"
+
+#include "descent/Dialect/Plan/IR/PlanDialect.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "descent/Dialect/Plan/IR/PlanAttributes.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "descent/Dialect/Plan/IR/PlanTypes.h.inc"
+
+namespace descent::plan {
+/// Floating-point operations for one entry of a stage: `perInner` for each index of `inner`, and `rest`.
+struct EntryFlops {
+  Extent inner = Extent::One;
+  int64_t perInner = 0;
+  int64_t rest = 0;
+};
+
+/// How one entry of a domain finds its number in a buffer.
+enum class Access { Entry, Row, Column, Single };
+
+/// How a stage over `domain` reads or writes `buffer`; nothing if the two do not fit.
+std::optional<Access> getAccess(DomainAttr domain, BufferType buffer);
+
+/// What a reduction over `domain` into `buffer` keeps: a number a row, a column or (Single) a tile.
+std::optional<Access> getPartialAccess(DomainAttr domain, BufferType buffer);
+} // namespace descent::plan
+
+#include "descent/Dialect/Plan/IR/PlanInterfaces.h.inc"
+
+namespace descent::plan {
+/// Operations of a stage's region that give the same value for every entry: they depend on scalars only.
+llvm::SmallPtrSet<mlir::Operation *, 8> getUniformOps(StageOpInterface stage);
+} // namespace descent::plan
+
+#define GET_OP_CLASSES
+#include "descent/Dialect/Plan/IR/PlanOps.h.inc"
+
+#endif // DESCENT_DIALECT_PLAN_IR_PLAN_H

@@ -1,0 +1,111 @@
+// The dialect, its enums, attributes and the buffer type.
+#ifndef DESCENT_DIALECT_PLAN_IR_PLANDIALECT_TD
+#define DESCENT_DIALECT_PLAN_IR_PLANDIALECT_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/DialectBase.td"
+include "mlir/IR/EnumAttr.td"
+
+def Plan_Dialect : Dialect {
+  let name = "plan";
+  let summary = "how an optimizer step moves memory";
+  let description = [{
+    A program has a track for each group of the recipe, and one for each body that the groups share. A track is what
+    happens to one layer: an ordered list of stages over buffers with storage types. Cuts, with the same numbers in all
+    tracks, are the only points where layers meet; between cuts tracks are unordered. Numbers are f64, one a layer.
+
+    The bytes, FLOPs and scratch of every stage follow from its operands' types: `descent-compile --explain` prints them.
+  }];
+  let cppNamespace = "::descent::plan";
+  let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
+}
+
+class Plan_I32Enum<string name, string summary, list<I32EnumAttrCase> cases> : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::descent::plan";
+  let genSpecializedAttr = 0;
+}
+class Plan_EnumAttr<EnumAttrInfo info, string name> : EnumAttr<Plan_Dialect, info, name> {
+  let assemblyFormat = "$value";
+}
+
+def Plan_Extent : Plan_I32Enum<"Extent", "a size that is known when the plan is made", [
+  I32EnumAttrCase<"One", 0, "one">,
+  I32EnumAttrCase<"Rows", 1, "rows">,
+  I32EnumAttrCase<"Cols", 2, "cols">,
+  I32EnumAttrCase<"Short", 3, "short">,           // min(rows, cols)
+  I32EnumAttrCase<"Long", 4, "long">,             // max(rows, cols)
+  I32EnumAttrCase<"Tiles", 5, "tiles">,           // of the grid of the one stage that writes the buffer
+  I32EnumAttrCase<"RowBlocks", 6, "row_blocks">,  // likewise
+  I32EnumAttrCase<"ColBlocks", 7, "col_blocks">   // likewise
+]>;
+
+def Plan_CombineKind : Plan_I32Enum<"CombineKind", "how partial results are folded", [
+  I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Max", 1, "max">, I32EnumAttrCase<"Min", 2, "min">
+]>;
+def Plan_CombineKindAttr : Plan_EnumAttr<Plan_CombineKind, "combine">;
+
+def Plan_Reach : Plan_I32Enum<"Reach", "which layers meet in a total", [
+  I32EnumAttrCase<"Parameter", 0, "parameter">, I32EnumAttrCase<"Group", 1, "group">, I32EnumAttrCase<"Model", 2, "model">
+]>;
+def Plan_ReachAttr : Plan_EnumAttr<Plan_Reach, "reach">;
+
+def Plan_Lifetime : Plan_I32Enum<"Lifetime", "how long scratch memory lives", [
+  I32EnumAttrCase<"Worker", 0, "worker">,  // within a segment: one copy a worker
+  I32EnumAttrCase<"Layer", 1, "layer">     // across a cut: one copy a layer
+]>;
+def Plan_LifetimeAttr : Plan_EnumAttr<Plan_Lifetime, "lifetime">;
+
+def Plan_GroupClass : Plan_I32Enum<"GroupClass", "what a group accepts as a layer", [
+  I32EnumAttrCase<"Any", 0, "any">, I32EnumAttrCase<"Matrix", 1, "matrix">, I32EnumAttrCase<"Vector", 2, "vector">
+]>;
+def Plan_GroupClassAttr : Plan_EnumAttr<Plan_GroupClass, "group_class">;
+
+def Plan_Number : Plan_I32Enum<"Number", "a number that the driver knows", [
+  I32EnumAttrCase<"Rows", 0, "rows">,
+  I32EnumAttrCase<"Cols", 1, "cols">,
+  I32EnumAttrCase<"Step", 2, "step">,
+  I32EnumAttrCase<"Updates", 3, "updates">,
+  I32EnumAttrCase<"Loss", 4, "loss">,
+  I32EnumAttrCase<"GradientScale", 5, "gradient_scale">
+]>;
+def Plan_NumberAttr : Plan_EnumAttr<Plan_Number, "number">;
+
+def Plan_StateInit : Plan_I32Enum<"StateInit", "the initial content of a state", [
+  I32EnumAttrCase<"Value", 0, "value">, I32EnumAttrCase<"Parameter", 1, "parameter">
+]>;
+def Plan_StateInitAttr : Plan_EnumAttr<Plan_StateInit, "state_init">;
+
+def Plan_DomainAttr : AttrDef<Plan_Dialect, "Domain"> {
+  let mnemonic = "domain";
+  let summary = "the index space of a stage";
+  let description = [{
+    `<rows, cols>` is a matrix whose second axis is contiguous in memory; one-dimensional data is `<one, rows>`.
+  }];
+  let parameters = (ins EnumParameter<Plan_Extent>:$rows, EnumParameter<Plan_Extent>:$cols);
+  let assemblyFormat = "`<` $rows `,` $cols `>`";
+  let genVerifyDecl = 1;
+}
+
+def Plan_BufferType : TypeDef<Plan_Dialect, "Buffer"> {
+  let mnemonic = "buffer";
+  let summary = "memory of one layer: two extents and a storage type";
+  let description = [{
+    A matrix in memory whose second axis is contiguous, `!plan.buffer<rows, cols, bf16>`; one-dimensional data has `one`
+    row. The storage type may differ from the type that a stage computes with: loads and stores convert.
+
+    Partial results count blocks of the grid of the one stage that writes them: `<one, tiles, f64>` holds a number a tile,
+    `<col_blocks, rows, f64>` numbers per row and block of columns, `<row_blocks, cols, f64>` per column and block of rows.
+  }];
+  let parameters = (ins EnumParameter<Plan_Extent>:$rows, EnumParameter<Plan_Extent>:$cols, "::mlir::Type":$elementType);
+  let assemblyFormat = "`<` $rows `,` $cols `,` $elementType `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Whether the extents count blocks of a stage's grid.
+    bool isPartial() const;
+    /// The domain with these extents.
+    DomainAttr getDomain() const { return DomainAttr::get(getContext(), getRows(), getCols()); }
+  }];
+}
+
+#endif // DESCENT_DIALECT_PLAN_IR_PLANDIALECT_TD

@@ -1,0 +1,356 @@
+// Operations of the plan dialect.
+#ifndef DESCENT_DIALECT_PLAN_IR_PLANOPS_TD
+#define DESCENT_DIALECT_PLAN_IR_PLANOPS_TD
+
+include "descent/Dialect/Plan/IR/PlanDialect.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Plan_Op<string mnemonic, list<Trait> traits = []> : Op<Plan_Dialect, mnemonic, traits>;
+
+//===----------------------------------------------------------------------===//
+// Stages
+//===----------------------------------------------------------------------===//
+
+def Plan_StageOpInterface : OpInterface<"StageOpInterface"> {
+  let cppNamespace = "::descent::plan";
+  let description = [{
+    One pass over a domain by tiles: reads buffers, computes entry by entry in a region, writes buffers and reduces into
+    partial results. A sweep and a product are stages.
+  }];
+  let methods = [
+    InterfaceMethod<"The index space.", "::descent::plan::DomainAttr", "getStageDomain">,
+    InterfaceMethod<"Buffers that are read entry by entry.", "::mlir::OperandRange", "getStageReads">,
+    InterfaceMethod<"Buffers that are written entry by entry.", "::mlir::OperandRange", "getStageWrites">,
+    InterfaceMethod<"Buffers of partial results, one a reduction.", "::mlir::OperandRange", "getStagePartials">,
+    InterfaceMethod<"Numbers that the region uses.", "::mlir::OperandRange", "getStageScalars">,
+    InterfaceMethod<"How each reduction folds.", "::mlir::ArrayAttr", "getStageReductions">,
+    InterfaceMethod<"Block arguments before those of the reads (the product's accumulator).", "unsigned", "getNumSourceArguments">,
+    InterfaceMethod<"The region of one entry.", "::mlir::Block *", "getStageBody">,
+    InterfaceMethod<"The kernel's symbol once there is one.", "::mlir::FlatSymbolRefAttr", "getStageKernel">,
+    InterfaceMethod<"Sets the kernel's symbol.", "void", "setStageKernel", (ins "::mlir::FlatSymbolRefAttr":$kernel)>,
+    InterfaceMethod<"Floating-point operations for one entry of the domain, the product's own included, as a multiple of "
+                    "an extent and a rest.", "::descent::plan::EntryFlops", "getEntryFlops">,
+  ];
+}
+
+class Plan_StageOp<string mnemonic, list<Trait> traits = []>
+    : Plan_Op<mnemonic, [AttrSizedOperandSegments, SingleBlock, DeclareOpInterfaceMethods<Plan_StageOpInterface>] # traits> {
+  let hasVerifier = 1;
+}
+
+def Plan_SweepOp : Plan_StageOp<"sweep"> {
+  let summary = "one pass over memory, entry by entry";
+  let description = [{
+    For every entry of the domain: loads the entry of each read buffer, evaluates the region, stores the first yielded
+    values to the written buffers and folds the rest into the partial results. A buffer may be read and written. In a
+    domain `<rows, cols>`, a buffer `<one, rows>` is one number a row, `<one, cols>` one a column, and `<one, one>` one number.
+
+    The region's arguments are the loaded entries, then the scalars (f64). An argument may be wider than the buffer's
+    storage type, a yielded value too: loads and stores convert, rounding to nearest even. Reductions fold f64 values
+    lane by lane, tile by tile, in an order that depends on the shape only.
+
+    Rules:
+    * (R1) every buffer fits the domain: the same extents, or a broadcast of one axis.
+    * (R2) a written buffer has the domain's own extents.
+    * (R3) a partial buffer is f64 and counts this stage's blocks: `<one, tiles>`, `<col_blocks, R>` or `<row_blocks, C>`, R and C being the domain's extents.
+    * (R4) the region has an argument for each read and each scalar, and yields a value for each write and each reduction.
+    * (R5) reductions yield f64.
+
+    ```mlir
+    plan.program @example segments 1 {
+      plan.track @all class any {
+        %w = plan.weight : !plan.buffer<rows, cols, f32>
+        %g = plan.gradient : !plan.buffer<rows, cols, f32>
+        %lr = plan.hyper "lr" = 1.000000e-01
+        %p = plan.scratch worker : !plan.buffer<one, tiles, f64>
+        plan.sweep over <rows, cols> reads(%w, %g : !plan.buffer<rows, cols, f32>, !plan.buffer<rows, cols, f32>)
+            scalars(%lr) writes(%w : !plan.buffer<rows, cols, f32>) reduces [sum] into(%p : !plan.buffer<one, tiles, f64>) {
+        ^bb0(%wi: f32, %gi: f32, %l: f64):
+          %s = arith.truncf %l : f64 to f32
+          %u = arith.mulf %gi, %s : f32
+          %w1 = arith.subf %wi, %u : f32
+          %x = arith.extf %gi : f32 to f64
+          %xx = arith.mulf %x, %x : f64
+          plan.yield %w1, %xx : f32, f64
+        }
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Plan_DomainAttr:$domain, Variadic<Plan_BufferType>:$reads, Variadic<F64>:$scalars,
+    Variadic<Plan_BufferType>:$writes, Variadic<Plan_BufferType>:$partials,
+    TypedArrayAttrBase<Plan_CombineKindAttr, "how each reduction folds">:$reductions, OptionalAttr<FlatSymbolRefAttr>:$kernel);
+  let regions = (region SizedRegion<1>:$bodyRegion);
+  let assemblyFormat = [{
+    `over` $domain (`reads` `(` $reads^ `:` type($reads) `)`)? (`scalars` `(` $scalars^ `)`)?
+    (`writes` `(` $writes^ `:` type($writes) `)`)? custom<Reductions>($reductions, $partials, type($partials))
+    (`kernel` $kernel^)? attr-dict-with-keyword $bodyRegion
+  }];
+}
+
+def Plan_ProductOp : Plan_StageOp<"product"> {
+  let summary = "a matrix product with an epilogue";
+  let description = [{
+    Computes `lhs * rhs` (`lhs * rhs^T` with `transposed`) over the domain given by the outer extents. The region is the
+    epilogue of one entry, as in `plan.sweep`; its first argument is the accumulated entry, whose type is the type of
+    accumulation. With `symmetric`, the product is known to be symmetric and the epilogue to keep it so: one triangle suffices.
+
+    Rules:
+    * (R1) the inner extents of `lhs` and `rhs` are the same.
+    * (R2) with `symmetric`, the domain is square.
+    * (R3) neither factor is written: a product is not done in place.
+    * (R4) the rules of `plan.sweep` hold for the epilogue's buffers.
+
+    ```mlir
+    plan.program @example segments 1 {
+      plan.track @all class matrix {
+        %x = plan.scratch worker : !plan.buffer<short, long, bf16>
+        %a = plan.scratch worker : !plan.buffer<short, short, f32>
+        plan.product %x, %x transposed symmetric : !plan.buffer<short, long, bf16>, !plan.buffer<short, long, bf16>
+            over <short, short> writes(%a : !plan.buffer<short, short, f32>) {
+        ^bb0(%acc: f32):
+          plan.yield %acc : f32
+        }
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Plan_BufferType:$lhs, Plan_BufferType:$rhs, UnitAttr:$transposed, UnitAttr:$symmetric, Plan_DomainAttr:$domain,
+    Variadic<Plan_BufferType>:$reads, Variadic<F64>:$scalars, Variadic<Plan_BufferType>:$writes, Variadic<Plan_BufferType>:$partials,
+    TypedArrayAttrBase<Plan_CombineKindAttr, "how each reduction folds">:$reductions, OptionalAttr<FlatSymbolRefAttr>:$kernel);
+  let regions = (region SizedRegion<1>:$bodyRegion);
+  let assemblyFormat = [{
+    $lhs `,` $rhs (`transposed` $transposed^)? (`symmetric` $symmetric^)? `:` type($lhs) `,` type($rhs)
+    `over` $domain (`reads` `(` $reads^ `:` type($reads) `)`)? (`scalars` `(` $scalars^ `)`)?
+    (`writes` `(` $writes^ `:` type($writes) `)`)? custom<Reductions>($reductions, $partials, type($partials))
+    (`kernel` $kernel^)? attr-dict-with-keyword $bodyRegion
+  }];
+  let extraClassDeclaration = [{
+    /// The extent that is summed over.
+    Extent getInnerExtent() { return getLhs().getType().getCols(); }
+  }];
+}
+
+def Plan_YieldOp : Plan_Op<"yield", [Pure, Terminator, ParentOneOf<["SweepOp", "ProductOp", "ScalarsOp"]>]> {
+  let summary = "ends the region of a stage or of scalar work";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
+}
+
+def Plan_OrientOp : Plan_Op<"orient"> {
+  let summary = "copies a matrix so that its short side comes first, or back";
+  let description = [{
+    Between a buffer `<rows, cols>` and one `<short, long>`: a copy when rows <= cols, a transposition otherwise. Converts
+    between storage types, rounding to nearest even.
+
+    Rules:
+    * (R1) one buffer is `<rows, cols>`, the other `<short, long>`.
+  }];
+  let arguments = (ins Plan_BufferType:$source, Plan_BufferType:$target, OptionalAttr<FlatSymbolRefAttr>:$kernel);
+  let assemblyFormat = "$source `into` $target (`kernel` $kernel^)? attr-dict `:` type($source) `,` type($target)";
+  let hasVerifier = 1;
+}
+
+def Plan_CombineOp : Plan_Op<"combine"> {
+  let summary = "folds the tiles' partial results to one number";
+  let description = [{
+    In the order of the tiles.
+
+    Rules:
+    * (R1) the buffer is `<one, tiles, f64>`.
+  }];
+  let arguments = (ins Plan_CombineKindAttr:$kind, Plan_BufferType:$partials, OptionalAttr<FlatSymbolRefAttr>:$kernel);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$kind $partials (`kernel` $kernel^)? attr-dict `:` type($partials)";
+  let hasVerifier = 1;
+}
+
+def Plan_FoldOp : Plan_Op<"fold"> {
+  let summary = "folds the blocks' partial results to one number a row or column";
+  let description = [{
+    Folds the first axis of `partials`, in order, and stores to `target`, converting from f64.
+
+    Rules:
+    * (R1) `partials` is `<col_blocks, X, f64>` or `<row_blocks, X, f64>`, and `target` is `<one, X>`.
+  }];
+  let arguments = (ins Plan_CombineKindAttr:$kind, Plan_BufferType:$partials, Plan_BufferType:$target, OptionalAttr<FlatSymbolRefAttr>:$kernel);
+  let assemblyFormat = "$kind $partials `into` $target (`kernel` $kernel^)? attr-dict `:` type($partials) `,` type($target)";
+  let hasVerifier = 1;
+}
+
+def Plan_ScalarsOp : Plan_Op<"scalars", [SingleBlock]> {
+  let summary = "work on the numbers of one layer";
+  let description = [{
+    Evaluates the region once a layer, in f64. Arguments and yielded values correspond to operands and results.
+
+    Rules:
+    * (R1) the region has an argument for each operand and yields a value for each result, all f64.
+  }];
+  let arguments = (ins Variadic<F64>:$inputs, OptionalAttr<FlatSymbolRefAttr>:$kernel);
+  let results = (outs Variadic<F64>:$outputs);
+  let regions = (region SizedRegion<1>:$bodyRegion);
+  let assemblyFormat = "`(` $inputs `)` (`->` `(` type($outputs)^ `)`)? (`kernel` $kernel^)? attr-dict-with-keyword $bodyRegion";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Structure
+//===----------------------------------------------------------------------===//
+
+def Plan_ProgramOp : Plan_Op<"program", [IsolatedFromAbove, Symbol, SymbolTable, NoTerminator, SingleBlock, NoRegionArguments]> {
+  let summary = "the plan of one artifact";
+  let description = [{
+    Totals, then the groups' tracks in the recipe's order, then the tracks of shared bodies.
+
+    Rules:
+    * (R1) every track has the cuts 0 .. segments - 2, in this order.
+    * (R2) a total is contributed to and received at one cut only; with reach parameter or group, within one track.
+    * (R3) there is at most one guard, and it is in a shared track.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$segments,
+    OptionalAttr<F64Attr>:$clip_global_norm, UnitAttr:$skip_nonfinite);
+  let regions = (region SizedRegion<1>:$bodyRegion);
+  let assemblyFormat = [{
+    $sym_name `segments` $segments (`clip_global_norm` $clip_global_norm^)? (`skip_nonfinite` $skip_nonfinite^)? attr-dict-with-keyword $bodyRegion
+  }];
+  let hasRegionVerifier = 1;
+}
+
+def Plan_TotalOp : Plan_Op<"total", [Symbol, HasParent<"ProgramOp">]> {
+  let summary = "a number in which layers meet";
+  let arguments = (ins Plan_CombineKindAttr:$kind, SymbolNameAttr:$sym_name, Plan_ReachAttr:$reach);
+  let assemblyFormat = "$kind $sym_name `in` $reach attr-dict";
+}
+
+def Plan_TrackOp : Plan_Op<"track", [Symbol, HasParent<"ProgramOp">, NoTerminator, SingleBlock, NoRegionArguments]> {
+  let summary = "what happens to one layer of a group, or a body that the groups share";
+  let description = [{
+    Rules:
+    * (R1) a shared track has no buffers.
+    * (R2) scratch that is used on both sides of a cut lives a `layer`.
+    * (R3) a partial buffer is written by exactly one stage.
+    * (R4) a layer state is kept at most once.
+  }];
+  let arguments = (ins UnitAttr:$shared, SymbolNameAttr:$sym_name, Plan_GroupClassAttr:$group_class,
+    OptionalAttr<StrAttr>:$stored, OptionalAttr<StrAttr>:$rule, OptionalAttr<StrAttr>:$norm);
+  let regions = (region SizedRegion<1>:$bodyRegion);
+  let assemblyFormat = [{
+    (`shared` $shared^)? $sym_name `class` $group_class (`stored` $stored^)? (`rule` $rule^)? (`norm` $norm^)? attr-dict-with-keyword $bodyRegion
+  }];
+  let hasRegionVerifier = 1;
+}
+
+def Plan_CutOp : Plan_Op<"cut", [HasParent<"TrackOp">]> {
+  let summary = "the end of a segment, where layers meet";
+  let description = [{
+    Contributes numbers of this layer to totals, and receives totals once all layers have contributed.
+
+    Rules:
+    * (R1) there is a total for each operand and for each result, and it is declared in the program.
+
+    ```mlir
+    plan.program @example segments 2 {
+      plan.total max @top in group
+      plan.track @all class any {
+        %a = plan.factor "a"
+        %top = plan.cut 0 contributes(%a to @top) receives(@top)
+      }
+    }
+    ```
+  }];
+  let arguments = (ins I64Attr:$index, Variadic<F64>:$contributions, TypedArrayAttrBase<FlatSymbolRefAttr, "totals">:$to,
+    TypedArrayAttrBase<FlatSymbolRefAttr, "totals">:$from);
+  let results = (outs Variadic<F64>:$results);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// What a track is given
+//===----------------------------------------------------------------------===//
+
+def Plan_WeightOp : Plan_Op<"weight", [HasParent<"TrackOp">]> {
+  let summary = "the layer's weight";
+  let results = (outs Plan_BufferType:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+def Plan_GradientOp : Plan_Op<"gradient", [HasParent<"TrackOp">]> {
+  let summary = "the layer's gradient, read only";
+  let results = (outs Plan_BufferType:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+def Plan_InputOp : Plan_Op<"input", [HasParent<"TrackOp">]> {
+  let summary = "another per-element input, read only";
+  let arguments = (ins StrAttr:$name);
+  let results = (outs Plan_BufferType:$result);
+  let assemblyFormat = "$name attr-dict `:` type($result)";
+}
+def Plan_StateOp : Plan_Op<"state", [HasParent<"TrackOp">]> {
+  let summary = "a state in the caller's memory";
+  let description = [{ Of element scope, or with one number a row or column. }];
+  let arguments = (ins StrAttr:$name, Plan_StateInitAttr:$init, DefaultValuedAttr<F64Attr, "0.0">:$value);
+  let results = (outs Plan_BufferType:$result);
+  let assemblyFormat = "$name `init` $init $value attr-dict `:` type($result)";
+}
+def Plan_ScratchOp : Plan_Op<"scratch", [HasParent<"TrackOp">]> {
+  let summary = "memory that holds nothing between steps";
+  let arguments = (ins Plan_LifetimeAttr:$lifetime);
+  let results = (outs Plan_BufferType:$result);
+  let assemblyFormat = "$lifetime attr-dict `:` type($result)";
+}
+def Plan_NumberOp : Plan_Op<"number", [Pure, HasParent<"TrackOp">]> {
+  let summary = "a number that the driver knows";
+  let arguments = (ins Plan_NumberAttr:$number);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$number attr-dict";
+}
+def Plan_HyperOp : Plan_Op<"hyper", [HasParent<"TrackOp">]> {
+  let summary = "a hyperparameter of the group and its default";
+  let arguments = (ins StrAttr:$name, F64Attr:$value);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$name `=` $value attr-dict";
+}
+def Plan_FactorOp : Plan_Op<"factor", [HasParent<"TrackOp">]> {
+  let summary = "a per-layer factor of the layer table";
+  let arguments = (ins StrAttr:$name);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$name attr-dict";
+}
+def Plan_LayerStateOp : Plan_Op<"layer_state", [HasParent<"TrackOp">]> {
+  let summary = "a state that is one number a layer";
+  let arguments = (ins StrAttr:$name, F64Attr:$value);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$name `init` $value attr-dict";
+}
+def Plan_KeepOp : Plan_Op<"keep", [HasParent<"TrackOp">]> {
+  let summary = "the new value of a layer state";
+  let description = [{ Stored at the end of the step. }];
+  let arguments = (ins StrAttr:$name, F64:$value);
+  let assemblyFormat = "$name `=` $value attr-dict";
+}
+def Plan_ReportOp : Plan_Op<"report", [HasParent<"TrackOp">]> {
+  let summary = "a number that the caller may ask for";
+  let arguments = (ins StrAttr:$name, F64:$value);
+  let assemblyFormat = "$name `=` $value attr-dict";
+}
+def Plan_NonfiniteOp : Plan_Op<"nonfinite", [HasParent<"TrackOp">]> {
+  let summary = "more than zero when the layer's gradient has a NaN or infinity";
+  let arguments = (ins F64:$value);
+  let assemblyFormat = "$value attr-dict";
+}
+def Plan_GradientNormOp : Plan_Op<"gradient_norm", [HasParent<"TrackOp">]> {
+  let summary = "the norm of all gradients, for the caller";
+  let arguments = (ins F64:$value);
+  let assemblyFormat = "$value attr-dict";
+}
+def Plan_GuardOp : Plan_Op<"guard", [HasParent<"TrackOp">]> {
+  let summary = "ends the step after this segment's cut unless the number is zero";
+  let arguments = (ins F64:$value);
+  let assemblyFormat = "$value attr-dict";
+}
+
+#endif // DESCENT_DIALECT_PLAN_IR_PLANOPS_TD

@@ -1,0 +1,83 @@
+// The plan dialect's registration, attributes and types.
+#include "descent/Dialect/Plan/IR/Plan.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace descent::plan;
+
+#include "descent/Dialect/Plan/IR/PlanDialect.cpp.inc"
+#include "descent/Dialect/Plan/IR/PlanEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "descent/Dialect/Plan/IR/PlanAttributes.cpp.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "descent/Dialect/Plan/IR/PlanTypes.cpp.inc"
+
+void PlanDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "descent/Dialect/Plan/IR/PlanAttributes.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "descent/Dialect/Plan/IR/PlanTypes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "descent/Dialect/Plan/IR/PlanOps.cpp.inc"
+      >();
+}
+
+static bool countsBlocks(Extent extent) {
+  return extent == Extent::Tiles || extent == Extent::RowBlocks || extent == Extent::ColBlocks;
+}
+
+bool BufferType::isPartial() const { return countsBlocks(getRows()) || countsBlocks(getCols()); }
+
+LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, Extent rows, Extent cols,
+                                 Type elementType) {
+  if (!elementType.isF64() && !elementType.isF32() && !elementType.isBF16() && !elementType.isF16())
+    return emitError() << "a buffer stores f64, f32, bf16 or f16, not " << elementType;
+  if (cols == Extent::Tiles ? rows != Extent::One : countsBlocks(cols))
+    return emitError() << "blocks are counted by the first extent of a buffer, tiles by the second of <one, tiles>";
+  if (rows == Extent::Tiles)
+    return emitError() << "tiles are counted by the second extent of <one, tiles>";
+  return success();
+}
+
+LogicalResult DomainAttr::verify(function_ref<InFlightDiagnostic()> emitError, Extent rows, Extent cols) {
+  if (countsBlocks(rows) || countsBlocks(cols))
+    return emitError() << "a domain has no extent that counts blocks";
+  return success();
+}
+
+std::optional<Access> descent::plan::getAccess(DomainAttr domain, BufferType buffer) {
+  Extent rows = buffer.getRows(), cols = buffer.getCols();
+  if (rows == domain.getRows() && cols == domain.getCols())
+    return Access::Entry;
+  if (rows != Extent::One)
+    return std::nullopt;
+  if (cols == Extent::One)
+    return Access::Single;
+  // In a square domain one number a row and one a column look alike.
+  if (domain.getRows() == domain.getCols())
+    return std::nullopt;
+  if (cols == domain.getCols())
+    return Access::Column;
+  if (cols == domain.getRows())
+    return Access::Row;
+  return std::nullopt;
+}
+
+std::optional<Access> descent::plan::getPartialAccess(DomainAttr domain, BufferType buffer) {
+  if (buffer.getCols() == Extent::Tiles)
+    return Access::Single;
+  if (buffer.getRows() == Extent::ColBlocks && buffer.getCols() == domain.getRows())
+    return Access::Row;
+  if (buffer.getRows() == Extent::RowBlocks && buffer.getCols() == domain.getCols())
+    return Access::Column;
+  return std::nullopt;
+}

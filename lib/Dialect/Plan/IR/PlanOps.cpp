@@ -1,0 +1,170 @@
+// Assembly of the plan's operations, and what stages answer about themselves.
+#include "descent/Dialect/Plan/IR/Plan.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/OpImplementation.h"
+
+using namespace mlir;
+using namespace descent::plan;
+
+//===----------------------------------------------------------------------===//
+// Assembly
+//===----------------------------------------------------------------------===//
+
+/// `reduces [sum, max] into(%p, %q : ...)`, or nothing.
+static ParseResult parseReductions(OpAsmParser &parser, ArrayAttr &reductions,
+                                   SmallVectorImpl<OpAsmParser::UnresolvedOperand> &partials,
+                                   SmallVectorImpl<Type> &types) {
+  SmallVector<Attribute> kinds;
+  auto parseKind = [&]() -> ParseResult {
+    FailureOr<CombineKind> kind = FieldParser<CombineKind>::parse(parser);
+    if (failed(kind))
+      return failure();
+    kinds.push_back(CombineKindAttr::get(parser.getContext(), *kind));
+    return success();
+  };
+  if (succeeded(parser.parseOptionalKeyword("reduces")) &&
+      (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Square, parseKind) || parser.parseKeyword("into") ||
+       parser.parseLParen() || parser.parseOperandList(partials) || parser.parseColonTypeList(types) ||
+       parser.parseRParen()))
+    return failure();
+  reductions = parser.getBuilder().getArrayAttr(kinds);
+  return success();
+}
+
+static void printReductions(OpAsmPrinter &printer, Operation *, ArrayAttr reductions, OperandRange partials,
+                            TypeRange types) {
+  if (reductions.empty())
+    return;
+  printer << "reduces [";
+  llvm::interleaveComma(reductions.getAsRange<CombineKindAttr>(), printer,
+                        [&](CombineKindAttr kind) { printer << stringifyCombineKind(kind.getValue()); });
+  printer << "] into(" << partials << " : " << types << ')';
+}
+
+static ParseResult parseContribution(OpAsmParser &parser, SmallVectorImpl<OpAsmParser::UnresolvedOperand> &operands,
+                                     SmallVectorImpl<Attribute> &totals) {
+  FlatSymbolRefAttr total;
+  if (parser.parseOperand(operands.emplace_back()) || parser.parseKeyword("to") || parser.parseAttribute(total))
+    return failure();
+  totals.push_back(total);
+  return success();
+}
+
+/// `0 contributes(%a to @top) receives(@top)`.
+ParseResult CutOp::parse(OpAsmParser &parser, OperationState &result) {
+  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  SmallVector<Attribute> to, from;
+  int64_t index;
+  if (parser.parseInteger(index))
+    return failure();
+  auto parseFrom = [&]() -> ParseResult {
+    FlatSymbolRefAttr total;
+    if (parser.parseAttribute(total))
+      return failure();
+    from.push_back(total);
+    return success();
+  };
+  if (succeeded(parser.parseOptionalKeyword("contributes")) &&
+      parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren,
+                                     [&] { return parseContribution(parser, operands, to); }))
+    return failure();
+  if (succeeded(parser.parseOptionalKeyword("receives")) &&
+      parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren, parseFrom))
+    return failure();
+  Builder &builder = parser.getBuilder();
+  Type f64 = builder.getF64Type();
+  result.addAttribute(getIndexAttrName(result.name), builder.getI64IntegerAttr(index));
+  result.addAttribute(getToAttrName(result.name), builder.getArrayAttr(to));
+  result.addAttribute(getFromAttrName(result.name), builder.getArrayAttr(from));
+  result.addTypes(SmallVector<Type>(from.size(), f64));
+  return failure(parser.parseOptionalAttrDict(result.attributes) ||
+                 parser.resolveOperands(operands, f64, result.operands));
+}
+
+void CutOp::print(OpAsmPrinter &printer) {
+  printer << ' ' << getIndex();
+  if (!getTo().empty()) {
+    printer << " contributes(";
+    llvm::interleaveComma(llvm::zip_equal(getContributions(), getTo()), printer, [&](auto pair) {
+      printer << std::get<0>(pair) << " to " << std::get<1>(pair);
+    });
+    printer << ')';
+  }
+  if (!getFrom().empty()) {
+    printer << " receives(";
+    llvm::interleaveComma(getFrom(), printer);
+    printer << ')';
+  }
+  printer.printOptionalAttrDict((*this)->getAttrs(), {getIndexAttrName(), getToAttrName(), getFromAttrName()});
+}
+
+//===----------------------------------------------------------------------===//
+// Stages
+//===----------------------------------------------------------------------===//
+
+llvm::SmallPtrSet<Operation *, 8> descent::plan::getUniformOps(StageOpInterface stage) {
+  llvm::SmallPtrSet<Operation *, 8> uniform;
+  Block *body = stage.getStageBody();
+  unsigned firstScalar = stage.getNumSourceArguments() + stage.getStageReads().size();
+  auto isUniform = [&](Value value) {
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      return argument.getOwner() != body || argument.getArgNumber() >= firstScalar;
+    return uniform.contains(value.getDefiningOp()) || value.getParentBlock() != body;
+  };
+  for (Operation &op : body->without_terminator())
+    if (op.getNumRegions() == 0 && llvm::all_of(op.getOperands(), isUniform))
+      uniform.insert(&op);
+  return uniform;
+}
+
+static bool isFlop(Operation &op) {
+  if (isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::RemFOp, arith::MaximumFOp,
+          arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp>(op))
+    return true;
+  return isa<math::MathDialect>(op.getDialect());
+}
+
+static EntryFlops countEntryFlops(StageOpInterface stage) {
+  llvm::SmallPtrSet<Operation *, 8> uniform = getUniformOps(stage);
+  EntryFlops flops;
+  flops.rest = stage.getStageReductions().size();
+  for (Operation &op : stage.getStageBody()->without_terminator())
+    if (isFlop(op) && !uniform.contains(&op))
+      ++flops.rest;
+  return flops;
+}
+
+#define STAGE_METHODS(OP)                                                                                              \
+  DomainAttr OP::getStageDomain() { return getDomain(); }                                                              \
+  OperandRange OP::getStageReads() { return getReads(); }                                                              \
+  OperandRange OP::getStageWrites() { return getWrites(); }                                                            \
+  OperandRange OP::getStagePartials() { return getPartials(); }                                                        \
+  OperandRange OP::getStageScalars() { return getScalars(); }                                                          \
+  ArrayAttr OP::getStageReductions() { return getReductions(); }                                                       \
+  Block *OP::getStageBody() { return getBody(); }                                                                      \
+  FlatSymbolRefAttr OP::getStageKernel() { return getKernelAttr(); }                                                   \
+  void OP::setStageKernel(FlatSymbolRefAttr kernel) { setKernelAttr(kernel); }
+
+STAGE_METHODS(SweepOp)
+STAGE_METHODS(ProductOp)
+#undef STAGE_METHODS
+
+unsigned SweepOp::getNumSourceArguments() { return 0; }
+unsigned ProductOp::getNumSourceArguments() { return 1; }
+
+EntryFlops SweepOp::getEntryFlops() { return countEntryFlops(*this); }
+
+EntryFlops ProductOp::getEntryFlops() {
+  EntryFlops flops = countEntryFlops(*this);
+  flops.inner = getInnerExtent();
+  flops.perInner = 2;
+  return flops;
+}
+
+#include "descent/Dialect/Plan/IR/PlanInterfaces.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "descent/Dialect/Plan/IR/PlanOps.cpp.inc"

@@ -1,0 +1,298 @@
+// The numbered rules of the plan's operations.
+#include "descent/Dialect/Plan/IR/Plan.h"
+
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace descent::plan;
+
+//===----------------------------------------------------------------------===//
+// Stages
+//===----------------------------------------------------------------------===//
+
+static BufferType bufferType(Value value) { return cast<BufferType>(value.getType()); }
+
+/// Whether numbers of `wide` can hold what memory of type `storage` holds.
+static bool isComputeTypeOf(Type wide, Type storage) {
+  return (wide.isF32() || wide.isF64()) && wide.getIntOrFloatBitWidth() >= storage.getIntOrFloatBitWidth();
+}
+
+static LogicalResult verifyBuffersFit(StageOpInterface stage) {
+  DomainAttr domain = stage.getStageDomain();
+  // (R1)
+  for (Value buffer : stage.getStageReads())
+    if (!getAccess(domain, bufferType(buffer)))
+      return stage->emitOpError("reads ") << buffer.getType() << ", which has neither the extents of the domain "
+                                          << domain << " nor one number a row, a column or in all";
+  // (R2)
+  for (Value buffer : stage.getStageWrites())
+    if (bufferType(buffer).getDomain() != domain)
+      return stage->emitOpError("writes ") << buffer.getType() << ", which lacks the extents of the domain " << domain;
+  // (R3)
+  for (Value buffer : stage.getStagePartials())
+    if (!getPartialAccess(domain, bufferType(buffer)) || !bufferType(buffer).getElementType().isF64())
+      return stage->emitOpError("reduces into ")
+             << buffer.getType() << "; partial results of the domain " << domain << " are f64, <one, tiles>, <col_blocks, "
+             << stringifyExtent(domain.getRows()) << "> or <row_blocks, " << stringifyExtent(domain.getCols()) << ">";
+  return success();
+}
+
+static LogicalResult verifyArguments(StageOpInterface stage) {
+  Block *body = stage.getStageBody();
+  unsigned source = stage.getNumSourceArguments();
+  OperandRange reads = stage.getStageReads(), scalars = stage.getStageScalars();
+  // (R4)
+  if (body->getNumArguments() != source + reads.size() + scalars.size())
+    return stage->emitOpError("region has ")
+           << body->getNumArguments() << " arguments, but there are " << source + reads.size() + scalars.size()
+           << " values: " << (source ? "the product, " : "") << reads.size() << " reads and " << scalars.size()
+           << " scalars";
+  for (auto [index, buffer] : llvm::enumerate(reads)) {
+    Type type = body->getArgument(source + index).getType();
+    if (!isComputeTypeOf(type, bufferType(buffer).getElementType()))
+      return stage->emitOpError("region argument ") << source + index << " has type " << type
+                                                    << ", which does not hold an entry of " << buffer.getType()
+                                                    << "; stages compute in f32 or f64";
+  }
+  for (unsigned index = source + reads.size(); index < body->getNumArguments(); ++index)
+    if (!body->getArgument(index).getType().isF64())
+      return stage->emitOpError("region argument ")
+             << index << " is a scalar and must be f64, not " << body->getArgument(index).getType();
+  return success();
+}
+
+static LogicalResult verifyYield(StageOpInterface stage) {
+  auto yield = dyn_cast<YieldOp>(stage.getStageBody()->getTerminator());
+  OperandRange writes = stage.getStageWrites(), partials = stage.getStagePartials();
+  // (R4)
+  if (!yield || yield.getValues().size() != writes.size() + partials.size())
+    return stage->emitOpError("region must yield ")
+           << writes.size() + partials.size() << " values: " << writes.size() << " writes and " << partials.size()
+           << " reductions";
+  if (stage.getStageReductions().size() != partials.size())
+    return stage->emitOpError("has ") << partials.size() << " buffers of partial results for "
+                                      << stage.getStageReductions().size() << " reductions";
+  for (auto [value, buffer] : llvm::zip(yield.getValues(), writes))
+    if (!isComputeTypeOf(value.getType(), bufferType(buffer).getElementType()))
+      return stage->emitOpError("yields ") << value.getType() << " for " << buffer.getType()
+                                           << "; stages compute in f32 or f64, at least as wide as the storage";
+  // (R5)
+  for (Value value : yield.getValues().drop_front(writes.size()))
+    if (!value.getType().isF64())
+      return stage->emitOpError("reduces a value of type ") << value.getType() << "; reductions fold f64";
+  return success();
+}
+
+static LogicalResult verifyStage(StageOpInterface stage) {
+  return failure(failed(verifyBuffersFit(stage)) || failed(verifyArguments(stage)) || failed(verifyYield(stage)));
+}
+
+LogicalResult SweepOp::verify() { return verifyStage(*this); }
+
+LogicalResult ProductOp::verify() {
+  BufferType lhs = getLhs().getType(), rhs = getRhs().getType();
+  Extent rhsInner = getTransposed() ? rhs.getCols() : rhs.getRows();
+  Extent rhsOuter = getTransposed() ? rhs.getRows() : rhs.getCols();
+  // (R1)
+  if (lhs.getCols() != rhsInner)
+    return emitOpError("sums over ") << stringifyExtent(lhs.getCols()) << " on the left and over "
+                                     << stringifyExtent(rhsInner) << " on the right";
+  if (getDomain().getRows() != lhs.getRows() || getDomain().getCols() != rhsOuter)
+    return emitOpError("has the domain ") << getDomain() << ", but the factors' outer extents are <"
+                                          << stringifyExtent(lhs.getRows()) << ", " << stringifyExtent(rhsOuter) << ">";
+  // (R2)
+  if (getSymmetric() && getDomain().getRows() != getDomain().getCols())
+    return emitOpError("is symmetric, but its domain ") << getDomain() << " is not square";
+  // (R3)
+  for (Value buffer : getWrites())
+    if (buffer == getLhs() || buffer == getRhs())
+      return emitOpError("writes one of its factors; write to another buffer");
+  // (R4)
+  if (getBody()->getNumArguments() == 0 ||
+      !(getBody()->getArgument(0).getType().isF32() || getBody()->getArgument(0).getType().isF64()))
+    return emitOpError("region needs the accumulated entry, f32 or f64, as its first argument");
+  Type accumulator = getBody()->getArgument(0).getType();
+  for (BufferType factor : {lhs, rhs})
+    if (!isComputeTypeOf(accumulator, factor.getElementType()))
+      return emitOpError("accumulates in ") << accumulator << ", which does not hold an entry of " << factor;
+  return verifyStage(*this);
+}
+
+LogicalResult OrientOp::verify() {
+  auto isNative = [](BufferType type) { return type.getRows() == Extent::Rows && type.getCols() == Extent::Cols; };
+  auto isWide = [](BufferType type) { return type.getRows() == Extent::Short && type.getCols() == Extent::Long; };
+  BufferType source = getSource().getType(), target = getTarget().getType();
+  // (R1)
+  if (!(isNative(source) && isWide(target)) && !(isWide(source) && isNative(target)))
+    return emitOpError("copies between <rows, cols> and <short, long>, not between ") << source << " and " << target;
+  return success();
+}
+
+LogicalResult CombineOp::verify() {
+  BufferType type = getPartials().getType();
+  // (R1)
+  if (type.getCols() != Extent::Tiles || !type.getElementType().isF64())
+    return emitOpError("folds <one, tiles, f64>, not ") << type;
+  return success();
+}
+
+LogicalResult FoldOp::verify() {
+  BufferType partials = getPartials().getType(), target = getTarget().getType();
+  // (R1)
+  if ((partials.getRows() != Extent::ColBlocks && partials.getRows() != Extent::RowBlocks) ||
+      !partials.getElementType().isF64())
+    return emitOpError("folds <col_blocks, X, f64> or <row_blocks, X, f64>, not ") << partials;
+  if (target.getRows() != Extent::One || target.getCols() != partials.getCols())
+    return emitOpError("folds ") << partials << " to <one, " << stringifyExtent(partials.getCols()) << ">, not to "
+                                 << target;
+  return success();
+}
+
+LogicalResult ScalarsOp::verify() {
+  auto yield = dyn_cast<YieldOp>(getBody()->getTerminator());
+  auto isF64 = [](Type type) { return type.isF64(); };
+  // (R1)
+  if (getBody()->getNumArguments() != getInputs().size() || !llvm::all_of(getBody()->getArgumentTypes(), isF64))
+    return emitOpError("region must have ") << getInputs().size() << " arguments of type f64, one an operand";
+  if (!yield || yield.getValues().size() != getOutputs().size() || !llvm::all_of(yield.getValues().getTypes(), isF64))
+    return emitOpError("region must yield ") << getOutputs().size() << " values of type f64, one a result";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Tracks
+//===----------------------------------------------------------------------===//
+
+LogicalResult CutOp::verify() {
+  // (R1)
+  if (getTo().size() != getContributions().size() || getFrom().size() != getResults().size())
+    return emitOpError("needs a total for each operand and each result");
+  auto program = (*this)->getParentOfType<ProgramOp>();
+  for (Attribute total : llvm::concat<const Attribute>(getTo(), getFrom()))
+    if (!program || !program.lookupSymbol<TotalOp>(cast<FlatSymbolRefAttr>(total)))
+      return emitOpError("names the total ") << total << ", which the program does not declare";
+  return success();
+}
+
+/// The segment that an operation of a track belongs to.
+static llvm::DenseMap<Operation *, unsigned> numberSegments(TrackOp track) {
+  llvm::DenseMap<Operation *, unsigned> segments;
+  unsigned segment = 0;
+  for (Operation &op : *track.getBody()) {
+    segments[&op] = segment;
+    segment += isa<CutOp>(op);
+  }
+  return segments;
+}
+
+static LogicalResult verifyScratch(ScratchOp scratch, const llvm::DenseMap<Operation *, unsigned> &segments) {
+  std::optional<unsigned> segment;
+  unsigned writers = 0;
+  for (OpOperand &use : scratch.getResult().getUses()) {
+    unsigned here = segments.lookup(use.getOwner());
+    // (R2)
+    if (segment.value_or(here) != here && scratch.getLifetime() == Lifetime::Worker) {
+      InFlightDiagnostic error = scratch.emitOpError("of lifetime worker is used on both sides of a cut; say 'layer'");
+      error.attachNote(use.getOwner()->getLoc()) << "used here, in segment " << here;
+      return error;
+    }
+    segment = here;
+    if (auto stage = dyn_cast<StageOpInterface>(use.getOwner()))
+      writers += llvm::is_contained(stage.getStagePartials(), scratch.getResult());
+  }
+  // (R3)
+  if (scratch.getResult().getType().isPartial() && !scratch.getResult().use_empty() && writers != 1)
+    return scratch.emitOpError("holds partial results and must be written by exactly one stage, not by ") << writers;
+  return success();
+}
+
+LogicalResult TrackOp::verifyRegions() {
+  llvm::DenseMap<Operation *, unsigned> segments = numberSegments(*this);
+  llvm::StringSet<> kept;
+  for (Operation &op : *getBody()) {
+    for (Type type : op.getResultTypes())
+      // (R1)
+      if (getShared() && isa<BufferType>(type))
+        return op.emitOpError("has a buffer, but a shared track has no layer whose memory it could be");
+    if (auto scratch = dyn_cast<ScratchOp>(op))
+      if (failed(verifyScratch(scratch, segments)))
+        return failure();
+    // (R4)
+    if (auto keep = dyn_cast<KeepOp>(op))
+      if (!kept.insert(keep.getName()).second)
+        return keep.emitOpError("keeps the layer state '") << keep.getName() << "' a second time";
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Programs
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyCuts(ProgramOp program, TrackOp track) {
+  int64_t next = 0, wanted = program.getSegments() - 1;
+  // (R1)
+  for (CutOp cut : track.getBody()->getOps<CutOp>()) {
+    if (int64_t(cut.getIndex()) != next || next >= wanted)
+      return cut.emitOpError("has number ") << cut.getIndex() << ", but a program of " << program.getSegments()
+                                            << " segments wants the cuts 0 to " << wanted - 1 << " in this order";
+    ++next;
+  }
+  if (next != wanted)
+    return track.emitOpError("has ") << next << " cuts, but a program of " << program.getSegments()
+                                     << " segments has " << wanted;
+  return success();
+}
+
+/// Notes that `cut` takes part in `total`.
+static LogicalResult verifyMeeting(ProgramOp program, CutOp cut, FlatSymbolRefAttr name,
+                                   llvm::MapVector<Attribute, CutOp> &meetings) {
+  auto [entry, isFirst] = meetings.insert({name, cut});
+  // (R2)
+  if (isFirst)
+    return success();
+  CutOp first = entry->second;
+  auto total = program.lookupSymbol<TotalOp>(name);
+  InFlightDiagnostic error = cut.emitOpError("takes part in the total ") << name;
+  if (first.getIndex() != cut.getIndex())
+    error << ", which belongs to cut " << first.getIndex();
+  else if (total.getReach() != Reach::Model && first->getParentOp() != cut->getParentOp())
+    error << ", which reaches no further than one track";
+  else {
+    error.abandon();
+    return success();
+  }
+  error.attachNote(first.getLoc()) << "first used here";
+  return error;
+}
+
+LogicalResult ProgramOp::verifyRegions() {
+  if (int64_t(getSegments()) < 1)
+    return emitOpError("has ") << getSegments() << " segments, but there is at least one";
+  llvm::MapVector<Attribute, CutOp> meetings;
+  GuardOp guard;
+  for (Operation &op : *getBody()) {
+    auto track = dyn_cast<TrackOp>(op);
+    if (!track) {
+      if (!isa<TotalOp>(op))
+        return op.emitOpError("is neither a total nor a track of the program");
+      continue;
+    }
+    if (failed(verifyCuts(*this, track)))
+      return failure();
+    for (CutOp cut : track.getBody()->getOps<CutOp>())
+      for (Attribute total : llvm::concat<const Attribute>(cut.getTo(), cut.getFrom()))
+        if (failed(verifyMeeting(*this, cut, cast<FlatSymbolRefAttr>(total), meetings)))
+          return failure();
+    // (R3)
+    for (GuardOp op : track.getBody()->getOps<GuardOp>()) {
+      if (!track.getShared())
+        return op.emitOpError("decides for all layers, so it belongs in a shared track");
+      if (guard)
+        return op.emitOpError("is the program's second guard");
+      guard = op;
+    }
+  }
+  return success();
+}
