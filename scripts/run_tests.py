@@ -75,7 +75,8 @@ def read_junit(report: Path) -> Counts:
     return counts
 
 
-def run_reporting(suite: Suite, options: argparse.Namespace, command: list[str], report: Path, good: set[int]) -> Counts:
+def run_reporting(suite: Suite, options: argparse.Namespace, command: list[str], report: Path,
+                  good: set[int]) -> Counts:
     """Runs a command that writes a JUnit report; an exit status that the report does not explain is a failure."""
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)

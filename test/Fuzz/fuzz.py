@@ -173,7 +173,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch", type=int, default=1, help="modules a run, for tools with -split-input-file")
-    parser.add_argument("--keep", type=Path, default=root / "build" / "fuzz", help="where an input that fails is stored")
+    parser.add_argument("--keep", type=Path, default=root / "build" / "fuzz", help="where a failing input goes")
     parser.add_argument("arguments", nargs="*", help="further arguments of the tool")
     options = parser.parse_args()
     corpus = read_corpus([root / "test", root / "lib" / "Optimizers"])
