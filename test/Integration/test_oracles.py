@@ -49,15 +49,27 @@ def test_polar_factors_of_the_small_problem(name: str) -> None:
 
 
 def test_singular_values_of_the_small_problem() -> None:
-    for x, golden in ((G1, (0.81949929, 0.12718705)), (G2, (0.50608569, 0.30966473)), (G2 - G1, (0.88454856, 0.14617221))):
+    for x, golden in (
+        (G1, (0.81949929, 0.12718705)),
+        (G2, (0.50608569, 0.30966473)),
+        (G2 - G1, (0.88454856, 0.14617221)),
+    ):
         np.testing.assert_allclose(np.linalg.svd(x, compute_uv=False), golden, rtol=0, atol=EIGHT_DIGITS)
 
 
 # f(s) after all steps of a list, at singular values that already are normalised.
 SPECTRUM = (0.001, 0.01, 0.05, 0.1, 0.3, 0.5, 0.9, 1.0)
 SCALAR_MAPS = {
-    "jordan": (newton_schulz.JORDAN_5, (0.470544, 0.698917, 0.758120, 0.712120, 1.079592, 0.765439, 0.682011, 0.696436), 484.9),
-    "you": (newton_schulz.YOU_5, (0.474982, 1.018025, 1.010644, 1.019050, 0.996224, 0.985869, 0.979914, 0.978346), 492.8),
+    "jordan": (
+        newton_schulz.JORDAN_5,
+        (0.470544, 0.698917, 0.758120, 0.712120, 1.079592, 0.765439, 0.682011, 0.696436),
+        484.9,
+    ),
+    "you": (
+        newton_schulz.YOU_5,
+        (0.474982, 1.018025, 1.010644, 1.019050, 0.996224, 0.985869, 0.979914, 0.978346),
+        492.8,
+    ),
     "polar express 5": (
         newton_schulz.POLAR_EXPRESS_5,
         (0.846177, 1.066000, 0.970530, 0.874932, 0.910505, 0.934331, 0.985155, 1.028751),
@@ -83,7 +95,9 @@ def test_iteration_equals_the_polynomial_of_the_singular_values(name: str, shape
     y = x / method.normalise(x)
     # Rounding of one step, amplified by at most the slope at zero through the rest.
     tolerance = 20 * method.slope_at_zero * np.finfo(float).eps
-    np.testing.assert_allclose(method(x), newton_schulz.apply_to_spectrum(y, method.coefficients), rtol=0, atol=tolerance)
+    np.testing.assert_allclose(
+        method(x), newton_schulz.apply_to_spectrum(y, method.coefficients), rtol=0, atol=tolerance
+    )
     assert not method(np.zeros(shape)).any()
 
 

@@ -1,8 +1,8 @@
 """AdamW (arXiv 1711.05101; moments of arXiv 1412.6980), with epsilon and bias corrections placed as torch.optim.AdamW does.
 
-    w <- w (1 - lr weight_decay)
-    m <- beta1 m + (1 - beta1) g ,   v <- beta2 v + (1 - beta2) g^2
-    w <- w - lr / (1 - beta1^t)  m / ( sqrt(v) / sqrt(1 - beta2^t) + eps )
+w <- w (1 - lr weight_decay)
+m <- beta1 m + (1 - beta1) g ,   v <- beta2 v + (1 - beta2) g^2
+w <- w - lr / (1 - beta1^t)  m / ( sqrt(v) / sqrt(1 - beta2^t) + eps )
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def step(layers: Sequence[Layer], hyper: Hyper) -> None:
         state["m"] = ema(state["m"], layer.g, hyper["beta1"])
         if layer.t > 1:
             noise = layer.norm.dual(layer.g - state["g0"])
-            state["h"] = ema(state["h"], np.float64(noise**2), hyper["beta2"])
+            state["h"] = ema(state["h"], np.asarray(noise**2), hyper["beta2"])
         calm.append(float(alpha / np.sqrt(alpha**2 + state["h"])))
     for layer, a in zip(layers, calm, strict=True):
         assert layer.norm is not None

@@ -1,8 +1,8 @@
 """Lion (arXiv 2302.06675): the sign of one average, while another is kept.
 
-    w <- w (1 - lr weight_decay)
-    w <- w - lr sign( beta1 m + (1 - beta1) g )         m before its update
-    m <- beta2 m + (1 - beta2) g
+w <- w (1 - lr weight_decay)
+w <- w - lr sign( beta1 m + (1 - beta1) g )         m before its update
+m <- beta2 m + (1 - beta2) g
 """
 
 from __future__ import annotations

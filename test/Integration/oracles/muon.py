@@ -36,9 +36,7 @@ def match_rms_scale(layer: Layer) -> float:
     return float(0.2 * np.sqrt(max(layer.outputs, layer.inputs)))
 
 
-def _step(
-    layers: Sequence[Layer], hyper: Hyper, method: newton_schulz.Method, scale: Callable[[Layer], float]
-) -> None:
+def _step(layers: Sequence[Layer], hyper: Hyper, method: newton_schulz.Method, scale: Callable[[Layer], float]) -> None:
     lr, momentum = hyper["lr"], hyper["momentum"]
     for layer in layers:
         layer.state["m"] = lerp(layer.state["m"], layer.g, 1.0 - momentum)

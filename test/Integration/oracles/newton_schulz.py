@@ -95,14 +95,14 @@ def apply_to_spectrum(y: Array, coefficients: Sequence[tuple[float, float, float
     u, s, vt = np.linalg.svd(y, full_matrices=False)
     for a, b, c in coefficients:
         s = a * s + b * s**3 + c * s**5
-    return (u * s) @ vt
+    return np.asarray((u * s) @ vt)
 
 
 def exact_polar(x: Array) -> Array:
     """U V^T over the singular values that are not zero; 0 at X = 0."""
     u, s, vt = np.linalg.svd(x, full_matrices=False)
     rank = s > np.finfo(np.float64).eps * max(x.shape) * s[0]
-    return (u[:, rank]) @ vt[rank]
+    return np.asarray(u[:, rank] @ vt[rank])
 
 
 JORDAN_5 = Method(JORDAN, n1)

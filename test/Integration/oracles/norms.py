@@ -35,7 +35,8 @@ class Norm:
 def _divide(x: Array, size: Array | float) -> Array:
     """x / size, and 0 where size is 0."""
     size = np.broadcast_to(np.asarray(size, dtype=np.float64), x.shape)
-    return np.divide(x, size, out=np.zeros_like(x), where=size != 0)
+    quotient: Array = np.divide(x, size, out=np.zeros_like(x), where=size != 0)
+    return quotient
 
 
 def _signs_of_largest(x: Array, axis: int | None) -> Array:
@@ -43,7 +44,8 @@ def _signs_of_largest(x: Array, axis: int | None) -> Array:
     magnitude = np.abs(x)
     largest = (magnitude == magnitude.max(axis=axis, keepdims=True)) & (magnitude > 0)
     ties = np.maximum(largest.sum(axis=axis, keepdims=True), 1)
-    return np.where(largest, np.sign(x), 0.0) / ties
+    signs: Array = np.where(largest, np.sign(x), 0.0) / ties
+    return signs
 
 
 def max_entry() -> Norm:
@@ -73,28 +75,36 @@ def _project_l1(x: Array, radius: float) -> Array:
     magnitudes = np.sort(np.abs(x).ravel())[::-1]
     excess = (np.cumsum(magnitudes) - radius) / np.arange(1, magnitudes.size + 1)
     theta = excess[np.nonzero(magnitudes > excess)[0][-1]]
-    return np.sign(x) * np.maximum(np.abs(x) - theta, 0.0)
+    shrunk: Array = np.sign(x) * np.maximum(np.abs(x) - theta, 0.0)
+    return shrunk
 
 
 def l2() -> Norm:
     """|Z| = |Z|_F, its own dual;  lmo: -X / |X|_F;  projection: rescale."""
-    size = lambda x: float(np.linalg.norm(x))
-    return Norm(norm=size, dual=size, lmo=lambda x: -_divide(x, size(x)), project=_rescale(size))
+    return Norm(
+        norm=_frobenius,
+        dual=_frobenius,
+        lmo=lambda x: -_divide(x, _frobenius(x)),
+        project=lambda x, radius: _rescale(x, _frobenius(x), radius),
+    )
 
 
 def rms() -> Norm:
     """|Z| = |Z|_F / sqrt d over all d entries;  dual: sqrt d |X|_F;  lmo: -sqrt d X / |X|_F."""
-    size = lambda z: float(np.linalg.norm(z) / np.sqrt(z.size))
     return Norm(
-        norm=size,
-        dual=lambda x: float(np.sqrt(x.size) * np.linalg.norm(x)),
-        lmo=lambda x: -np.sqrt(x.size) * _divide(x, np.linalg.norm(x)),
-        project=_rescale(size),
+        norm=lambda z: float(_frobenius(z) / np.sqrt(z.size)),
+        dual=lambda x: float(np.sqrt(x.size) * _frobenius(x)),
+        lmo=lambda x: -np.sqrt(x.size) * _divide(x, _frobenius(x)),
+        project=lambda x, radius: _rescale(x, _frobenius(x) / np.sqrt(x.size), radius),
     )
 
 
-def _rescale(size: Callable[[Array], float]) -> Callable[[Array, float], Array]:
-    return lambda x, radius: x * min(1.0, radius / size(x)) if size(x) > 0 else x.copy()
+def _frobenius(x: Array) -> float:
+    return float(np.linalg.norm(x))
+
+
+def _rescale(x: Array, size: float, radius: float) -> Array:
+    return x * (radius / size) if size > radius else x.copy()
 
 
 def row(p: int = 2) -> Norm:
@@ -110,7 +120,10 @@ def column(p: int = 2) -> Norm:
 
 def _blocks(p: int, axis: int) -> Norm:
     if p == 2:
-        sizes = lambda x: np.linalg.norm(x, axis=axis, keepdims=True)
+
+        def sizes(x: Array) -> Array:
+            return np.asarray(np.linalg.norm(x, axis=axis, keepdims=True))
+
         return Norm(
             norm=lambda z: float(sizes(z).max()),
             dual=lambda x: float(sizes(x).sum()),
@@ -142,7 +155,8 @@ def spectral(polar: Polar = newton_schulz.exact_polar, dual_polar: Polar = newto
 
 def _cap_singular_values(x: Array, radius: float) -> Array:
     u, s, vt = np.linalg.svd(x, full_matrices=False)
-    return (u * np.minimum(s, radius)) @ vt
+    capped: Array = (u * np.minimum(s, radius)) @ vt
+    return capped
 
 
 def scaled(base: Norm, factor: Callable[[tuple[int, int]], float]) -> Norm:

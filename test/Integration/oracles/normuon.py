@@ -1,12 +1,12 @@
 """NorMuon (arXiv 2510.05491), as the authors' code zichongli5/NorMuon computes it.
 
-    m <- m + (1 - momentum) (g - m) ,   u = (1 - momentum) g + momentum m
-    o  = Newton-Schulz(u)                               Jordan's five steps, input u / (|u|_F + 1e-7)
-    v <- v + (1 - beta2) (mean over inputs of o^2 - v)  one number per output, used after its update
-    q  = o / (sqrt(v) + 1e-10)
-    q <- q |o|_F / (|q|_F + 1e-10)                      the Frobenius norm of o is kept
-    w <- w (1 - lr weight_decay)
-    w <- w - lr sqrt(max(1, outputs / inputs)) q
+m <- m + (1 - momentum) (g - m) ,   u = (1 - momentum) g + momentum m
+o  = Newton-Schulz(u)                               Jordan's five steps, input u / (|u|_F + 1e-7)
+v <- v + (1 - beta2) (mean over inputs of o^2 - v)  one number per output, used after its update
+q  = o / (sqrt(v) + 1e-10)
+q <- q |o|_F / (|q|_F + 1e-10)                      the Frobenius norm of o is kept
+w <- w (1 - lr weight_decay)
+w <- w - lr sqrt(max(1, outputs / inputs)) q
 """
 
 from __future__ import annotations

@@ -34,11 +34,11 @@ class Layer:
 
     @property
     def outputs(self) -> int:
-        return self.w.shape[0] if self.stored == "out_in" else self.w.shape[1]
+        return int(self.w.shape[0 if self.stored == "out_in" else 1])
 
     @property
     def inputs(self) -> int:
-        return self.w.shape[1] if self.stored == "out_in" else self.w.shape[0]
+        return int(self.w.shape[1 if self.stored == "out_in" else 0])
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Scion (arXiv 2502.07529): conditional-gradient steps under a norm chosen for each layer.
 
-    m <- (1 - momentum) m + momentum g                  `momentum` is the weight of the new gradient
-    w <- (1 - lr) w                                     constrained form only: keeps |w| <= radius
-    w <- w + lr radius lmo(m)                           lmo: the minimiser over the unit ball
+m <- (1 - momentum) m + momentum g                  `momentum` is the weight of the new gradient
+w <- (1 - lr) w                                     constrained form only: keeps |w| <= radius
+w <- w + lr radius lmo(m)                           lmo: the minimiser over the unit ball
 """
 
 from __future__ import annotations

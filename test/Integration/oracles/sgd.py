@@ -1,9 +1,9 @@
 """Stochastic gradient descent with heavy-ball momentum, as torch.optim.SGD writes it (Polyak 1964; Sutskever et al. 2013).
 
-    g <- g + weight_decay w            coupled decay; decoupled (arXiv 1711.05101): w <- w (1 - lr weight_decay) instead
-    m <- g at the first update, momentum m + (1 - dampening) g later
-    d  = g + momentum m  (Nesterov), else m
-    w <- w - lr d
+g <- g + weight_decay w            coupled decay; decoupled (arXiv 1711.05101): w <- w (1 - lr weight_decay) instead
+m <- g at the first update, momentum m + (1 - dampening) g later
+d  = g + momentum m  (Nesterov), else m
+w <- w - lr d
 """
 
 from __future__ import annotations

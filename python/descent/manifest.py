@@ -1,0 +1,113 @@
+"""What an artifact says about itself, typed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import abi
+from .errors import Code, Error, invalid_argument
+
+# bfloat16 has no NumPy type: its bits are kept as uint16.
+DTYPES: dict[str, np.dtype[Any]] = {
+    "f64": np.dtype(np.float64),
+    "f32": np.dtype(np.float32),
+    "f16": np.dtype(np.float16),
+    "bf16": np.dtype(np.uint16),
+    "i64": np.dtype(np.int64),
+}
+
+
+@dataclass(frozen=True)
+class State:
+    name: str
+    scope: str  # element, row, column or layer
+    type: str
+
+
+@dataclass(frozen=True)
+class Input:
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Group:
+    index: int
+    name: str
+    weight: str
+    gradient: str
+    hypers: dict[str, float]
+    states: tuple[State, ...]
+    inputs: tuple[Input, ...]
+    factors: tuple[str, ...]
+    reports: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    raw: dict[str, Any]
+    groups: tuple[Group, ...]
+    reports: tuple[str, ...]
+
+    def group(self, name: str | None, layer: str) -> Group:
+        if name is None and len(self.groups) == 1:
+            return self.groups[0]
+        for group in self.groups:
+            if group.name == name:
+                return group
+        found = "names no group" if name is None else f"names group '{name}'"
+        raise Error(Code.INVALID_LAYER, f"layer '{layer}' {found}, but the groups are {quoted(self.names())}")
+
+    def names(self) -> list[str]:
+        return [group.name for group in self.groups]
+
+
+def quoted(names: Any) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def parse(text: str, path: str) -> Manifest:
+    try:
+        raw: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise invalid_argument(f"the manifest of '{path}' is not JSON: {error}") from error
+    if raw.get("abi_version") != abi.VERSION:
+        raise Error(
+            Code.WRONG_ABI,
+            f"'{path}' has version {raw.get('abi_version')} of the C interface, this package has {abi.VERSION}",
+        )
+    try:
+        groups = tuple(_group(index, group) for index, group in enumerate(raw["groups"]))
+        return Manifest(raw, groups, tuple(raw["reports"]))
+    except (KeyError, TypeError) as error:
+        raise invalid_argument(f"the manifest of '{path}' is not understood: {error!r}") from error
+
+
+def _group(index: int, group: dict[str, Any]) -> Group:
+    return Group(
+        index=index,
+        name=group["name"],
+        weight=_known(group["weight"]),
+        gradient=_known(group["gradient"]),
+        hypers={hyper["name"]: float(hyper["default"]) for hyper in group["hypers"]},
+        states=tuple(State(s["name"], _scope(s["scope"]), _known(s["type"])) for s in group["states"]),
+        inputs=tuple(Input(i["name"], _known(i["type"])) for i in group["inputs"]),
+        factors=tuple(group["factors"]),
+        reports=tuple(group["reports"]),
+    )
+
+
+def _known(type_name: str) -> str:
+    if type_name not in DTYPES:
+        raise KeyError(f"element type '{type_name}'")
+    return type_name
+
+
+def _scope(scope: str) -> str:
+    if scope not in ("element", "row", "column", "layer"):
+        raise KeyError(f"state scope '{scope}'")
+    return scope

@@ -1,0 +1,271 @@
+"""A compiled optimizer at work on a table of layers."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import math
+import threading
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import abi, states as state_memory
+from .errors import invalid_argument, invalid_layer
+from .layer import Array, Layer, held
+from .manifest import quoted
+from .parallel import Bridge, Parallel
+from .table import LayerTable, place_gradient
+
+if TYPE_CHECKING:
+    from .artifact import Artifact
+
+Hyper = Mapping[str, "float | Mapping[str, float]"]
+Gradients = Sequence["Array | None"] | Mapping[str, "Array | None"]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """`first_nonfinite` is a layer's name; None: every gradient was finite, or nobody looked. `gradient_norm` is of the
+    scaled gradients before clipping; NaN: not computed. `reports[layer][name]` is a number, or one for each member of a
+    batch; NaN for a layer that was absent."""
+
+    skipped: bool
+    first_nonfinite: str | None
+    gradient_norm: float
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Optimizer:
+    """Owns a plan, and keeps alive what it points to. Made by `Artifact.optimizer`."""
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        layers: Sequence[Layer],
+        threads: int = 1,
+        states: Mapping[str, Mapping[str, Array]] | None = None,
+        initialize: bool = True,
+        own_pool: bool = True,
+    ) -> None:
+        self.artifact = artifact
+        self._entry_points = artifact.entry_points
+        self._busy = threading.Lock()
+        self._table = LayerTable(artifact.typed_manifest, layers)
+        if states is None:
+            self.states, self._views = state_memory.allocate(self._entry_points, self._table)
+        else:
+            self.states, self._views = state_memory.adopt(self._table, states)
+        state_memory.attach(self._table, self._views)
+        self._plan = self._create_plan(threads, own_pool)
+        # Runs once: at `close`, when the object dies, or when the interpreter ends.
+        self._finalizer = weakref.finalize(self, self._entry_points.destroy, self._plan)
+        # After the plan has found that no state overlaps with anything.
+        if initialize:
+            self._entry_points.call("states_init", self._table.entries, len(self._table))
+
+    def _create_plan(self, threads: int, own_pool: bool) -> abi.Plan:
+        if not isinstance(threads, (int, np.integer)) or not 0 <= threads < 2**31:
+            raise invalid_argument(f"the number of threads is 0 (one for each processor) or more, found {threads!r}")
+        options = abi.sized(abi.PlanOptions())
+        options.abi_version, options.workers = abi.VERSION, int(threads)
+        options.own_pool = int(own_pool and threads != 1)
+        plan = abi.Plan()
+        self._entry_points.call(
+            "plan_create", self._table.entries, len(self._table), ctypes.byref(options), ctypes.byref(plan)
+        )
+        return plan
+
+    def __enter__(self) -> Optimizer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the plan. The states stay."""
+        if self._finalizer.alive:
+            with self._exclusive():
+                self._finalizer()
+
+    @contextlib.contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        if not self._busy.acquire(blocking=False):
+            raise invalid_argument("another call of this optimizer has not returned yet")
+        try:
+            if not self._finalizer.alive:
+                raise invalid_argument("the optimizer is closed")
+            yield
+        finally:
+            self._busy.release()
+
+    @property
+    def layers(self) -> list[Layer]:
+        return list(self._table.layers)
+
+    @property
+    def workspace_bytes(self) -> int:
+        with self._exclusive():
+            return self._entry_points.number("plan_workspace_bytes", self._plan)
+
+    def step(
+        self,
+        step: int = 1,
+        hyper: Hyper | None = None,
+        gradients: Gradients | None = None,
+        gradient_scale: float = 1.0,
+        found_inf: float | Array | None = None,
+        loss: float = 0.0,
+        reports: bool = False,
+        parallel: Parallel | None = None,
+    ) -> StepResult:
+        """Updates all layers.
+
+        `hyper` is {"lr": 0.1}, for every group that has it, or {"hidden": {"lr": 0.1}}; what it leaves out has its
+        default. `gradients` are in the order of the table, or by name; None is a layer that is absent this step, and a
+        name that is left out has the gradient of the table.
+        """
+        with self._exclusive():
+            arguments = abi.sized(abi.StepStruct())
+            arguments.abi_version, arguments.step = abi.VERSION, _whole(step)
+            arguments.gradient_scale, arguments.loss = float(gradient_scale), float(loss)
+            numbers = self.artifact.hyper_numbers(hyper or {})
+            arguments.hyper = numbers
+            pointers, kept = self._gradient_pointers(gradients)
+            arguments.gradients = pointers
+            flag = None if found_inf is None else ctypes.c_float(_single(found_inf))
+            arguments.found_inf = None if flag is None else ctypes.pointer(flag)
+            values = self._report_buffer() if reports else None
+            if values is not None and values.size:
+                arguments.reports = values.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+            bridge = _bridge(parallel)
+            arguments.parallel = None if bridge is None else bridge.pointer()
+            result = abi.sized(abi.ResultStruct())
+            self._entry_points.call("step", self._plan, ctypes.byref(arguments), ctypes.byref(result))
+            del kept
+        if bridge is not None and bridge.failure is not None:
+            raise bridge.failure
+        return self._result(result, values)
+
+    def _gradient_pointers(self, gradients: Gradients | None) -> tuple[Any, list[Array]]:
+        """The pointers, and the arrays that must outlive them."""
+        if gradients is None:
+            return None, []
+        pointers = (ctypes.c_void_p * max(1, len(self._table)))()
+        kept = []
+        for index, given in enumerate(self._gradient_list(gradients)):
+            if given is None:
+                continue
+            layer, table_gradient = self._table.layers[index], self._table.gradients[index]
+            array = held(given, f"gradient of layer '{layer.name}'")
+            found = place_gradient(layer, array, self._table.groups[index], self._table.weights[index])
+            strides, wanted = (
+                (found.batch_stride, found.row_stride),
+                (
+                    table_gradient.batch_stride,
+                    table_gradient.row_stride,
+                ),
+            )
+            if strides != wanted:
+                raise invalid_layer(
+                    f"the gradient of layer '{layer.name}' has the batch and row strides {strides}, the layer table "
+                    f"has {wanted}; copy it, or rebind the layers"
+                )
+            pointers[index] = found.data
+            kept.append(array)
+        return pointers, kept
+
+    def _gradient_list(self, gradients: Gradients) -> list[Array | None]:
+        layers = self._table.layers
+        if isinstance(gradients, Mapping):
+            unknown = set(gradients) - {layer.name for layer in layers}
+            if unknown:
+                raise invalid_layer(f"gradients are given for unknown layers: {quoted(sorted(map(str, unknown)))}")
+            return [gradients.get(layer.name, layer.gradient) for layer in layers]
+        if isinstance(gradients, np.ndarray) or not isinstance(gradients, Sequence):
+            raise invalid_argument(f"gradients are a list or a dict, found '{type(gradients).__name__}'")
+        if len(gradients) != len(layers):
+            raise invalid_argument(f"{len(gradients)} gradients are given for {len(layers)} layers")
+        return list(gradients)
+
+    def _report_buffer(self) -> Array:
+        return np.full((sum(self._table.batches), len(self.artifact.typed_manifest.reports)), math.nan)
+
+    def _result(self, result: abi.ResultStruct, values: Array | None) -> StepResult:
+        first = int(result.first_nonfinite)
+        name = self._table.layers[first].name if 0 <= first < len(self._table) else None
+        reports = {} if values is None else self._reports(values)
+        return StepResult(bool(result.skipped), name, float(result.gradient_norm), reports)
+
+    def _reports(self, values: Array) -> dict[str, dict[str, Any]]:
+        columns = {name: index for index, name in enumerate(self.artifact.typed_manifest.reports)}
+        reports: dict[str, dict[str, Any]] = {}
+        row = 0
+        for layer, group, batch in zip(self._table.layers, self._table.groups, self._table.batches):
+            block = values[row : row + batch]
+            has_batch_axis = layer.batched or layer.weight.ndim == 3
+            reports[layer.name] = {
+                name: block[:, columns[name]].copy() if has_batch_axis else float(block[0, columns[name]])
+                for name in group.reports
+            }
+            row += batch
+        return reports
+
+    def rebind(self, layers: Sequence[Layer]) -> None:
+        """Takes the same layers at other addresses. The states stay where they are."""
+        with self._exclusive():
+            table = LayerTable(self.artifact.typed_manifest, layers)
+            old = [(layer.name, group.name, layer.weight.shape) for layer, group in self._pairs(self._table)]
+            new = [(layer.name, group.name, layer.weight.shape) for layer, group in self._pairs(table)]
+            if old != new:
+                raise invalid_layer(f"the layers, their groups or shapes differ: the plan has {old}, found {new}")
+            state_memory.attach(table, self._views)
+            self._entry_points.call("plan_rebind", self._plan, table.entries, len(table))
+            self._table = table
+
+    @staticmethod
+    def _pairs(table: LayerTable) -> Iterator[tuple[Layer, Any]]:
+        return zip(table.layers, table.groups)
+
+    def save(self) -> dict[str, Any]:
+        """A copy of all states, with the signature that says whose they are."""
+        with self._exclusive():
+            copies = {
+                layer: {name: array.copy() for name, array in arrays.items()} for layer, arrays in self.states.items()
+            }
+        return {"signature": self.artifact.signature, "fingerprint": self.artifact.fingerprint, "states": copies}
+
+    def load(self, checkpoint: Mapping[str, Any]) -> None:
+        """Takes the states of `save`, of this artifact or of another one with the same states."""
+        with self._exclusive():
+            missing = [key for key in ("signature", "states") if key not in checkpoint]
+            if missing:
+                raise invalid_argument(f"the checkpoint lacks {quoted(missing)}")
+            self._entry_points.call("check_signature", str(checkpoint["signature"]).encode())
+            state_memory.restore(self._table, self.states, checkpoint["states"])
+
+
+def _bridge(parallel: Parallel | None) -> Bridge | None:
+    if parallel is None:
+        return None
+    if not isinstance(parallel, Parallel):
+        raise invalid_argument(f"'parallel' is of type '{type(parallel).__name__}', wanted 'Parallel'")
+    if not isinstance(parallel.workers, int) or parallel.workers < 1:
+        raise invalid_argument(f"'parallel' has {parallel.workers!r} workers, wanted 1 or more")
+    return Bridge(parallel)
+
+
+def _whole(step: int) -> int:
+    if not isinstance(step, (int, np.integer)) or not -(2**63) <= step < 2**63:
+        raise invalid_argument(f"the number of a step is a whole number, found {step!r}")
+    return int(step)
+
+
+def _single(value: float | Array) -> float:
+    array = np.asarray(value, dtype=np.float32)
+    if array.size != 1:
+        raise invalid_argument(f"'found_inf' is one number, found an array of shape {array.shape}")
+    return float(array.reshape(()))
