@@ -83,9 +83,9 @@ def test_python_functions_are_short_and_flat() -> None:
     wrong = []
     for path in files(".py"):
         for node in python_functions(path):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            if lines > FUNCTION_LINES or python_nesting(node) > NESTING:
-                wrong.append(f"{relative(path)}:{node.lineno}: {node.name} has {lines} lines, {python_nesting(node)} levels")
+            lines, levels = (node.end_lineno or node.lineno) - node.lineno + 1, python_nesting(node)
+            if lines > FUNCTION_LINES or levels > NESTING:
+                wrong.append(f"{relative(path)}:{node.lineno}: {node.name} has {lines} lines, {levels} levels")
     assert not wrong, f"at most {FUNCTION_LINES} lines and {NESTING} levels:{shown(wrong)}"
 
 

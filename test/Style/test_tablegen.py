@@ -72,7 +72,7 @@ def refusals(name: str) -> set[str]:
 
 
 def test_every_rule_has_a_refusal() -> None:
-    missing = [f"{record.name}: no '@{mnemonic(record)}_r{rule}_...' in test/Dialect/{dialect(record.path)}/*-invalid.mlir"
+    missing = [f"{record.name}: no '@{mnemonic(record)}_r{rule}_...' in {dialect(record.path)}'s *-invalid.mlir"
                for record in ruled() for rule in rules(record)
                if f"{mnemonic(record)}_r{rule}" not in refusals(dialect(record.path))]
     assert not missing, shown(missing)
@@ -109,8 +109,10 @@ def test_operations_occur_in_an_example() -> None:
 
 
 def test_summaries_are_no_sentences() -> None:
-    wrong = [f"{relative(record.path)}: {record.name}: '{summary}'" for record in operations() + passes()
-             if (summary := record.field("summary")) and (summary.endswith(".") or re.match(r"(A|An|The|Returns?|Computes?) ", summary))]
+    summaries = {f"{relative(record.path)}: {record.name}": record.field("summary")
+                 for record in operations() + passes()}
+    sentence = re.compile(r"(A|An|The|Returns?|Computes?) |.*\.$")
+    wrong = [f"{name}: '{summary}'" for name, summary in summaries.items() if sentence.match(summary)]
     assert not wrong, f"lower case, no final period; what it returns:{shown(wrong)}"
 
 
@@ -157,8 +159,8 @@ def test_descriptions_of_passes_are_contracts() -> None:
         description = record.field("description").lower()
         at = [description.find(word) for word in CONTRACT]
         if -1 in at or at != sorted(at):
-            wrong.append(f"{flag(record)}: says none of {[w for w, a in zip(CONTRACT, at) if a < 0] or 'this in order'}")
-    assert not wrong, f"a description says, in this order, what the pass {CONTRACT}s:{shown(wrong)}"
+            wrong.append(f"{flag(record)}: {[word for word, place in zip(CONTRACT, at) if place < 0] or 'the order'}")
+    assert not wrong, f"a description says what a pass requires, guarantees, and when it fails; missing:{shown(wrong)}"
 
 
 def test_a_pass_is_one_sentence() -> None:
