@@ -1,5 +1,6 @@
 #include "descent/InitAll.h"
 
+#include "descent/Dialect/Descent/IR/Descent.h"
 #include "descent/Dialect/Plan/IR/Plan.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -7,7 +8,7 @@
 #include "mlir/Transforms/Passes.h"
 
 void descent::registerAllDialects(mlir::DialectRegistry &registry) {
-  registry.insert<plan::PlanDialect>();
+  registry.insert<DescentDialect, plan::PlanDialect>();
   registry.insert<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect, mlir::func::FuncDialect,
                   mlir::LLVM::LLVMDialect, mlir::math::MathDialect, mlir::memref::MemRefDialect, mlir::scf::SCFDialect,
                   mlir::ub::UBDialect, mlir::vector::VectorDialect>();
