@@ -19,7 +19,6 @@ torch_index=https://download.pytorch.org/whl/cpu
 
 packages=(
   clang-22 clang-format-22 lld-22 libclang-rt-22-dev llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
-  libzstd-dev zlib1g-dev libedit-dev libcurl4-openssl-dev
   gcc g++ libc6-dev cmake ninja-build ccache python3 python3-venv ca-certificates
 )
 programs=(

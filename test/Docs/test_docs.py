@@ -25,8 +25,8 @@ C_STANDARDS = {"c": "-std=c11", "cpp": "-std=c++17"}
 LINKED = ["build", "examples", "include", "lib", "python", "scripts", "test"]
 SHELL_WORDS = {"cd", "export", "source", "for", "do", "done", "if", "then", "else", "fi", "echo", "while"}
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCKS = [block for page in PAGES if page.exists() for block in read_blocks(page)]
+PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if page.exists()]
+BLOCKS = [block for page in PAGES for block in read_blocks(page)]
 REFERENCE = [block for page in sorted((BUILD / "docs").rglob("*.md")) for block in read_blocks(page)]
 
 

@@ -84,9 +84,9 @@ def cxx_functions(path: Path) -> list[Function]:
     lines = without_comments(text(path)).splitlines()
     functions = []
     for end, line in enumerate(lines):
-        if whole := re.match(r"^ {0,4}[\w:<>*& ]*?([\w:~]+)\(.*\).*\{ .*\}$", line):
+        if whole := re.match(r"^ {0,4}[\w:<>*& ]*?([\w:~]+)\(.*\).*\{ .*\}\s*$", line):
             functions.append(Function(f"{relative(path)}:{end + 1}", whole.group(1), [line], [raw[end]]))
-        match = re.match(r"^(\s*)\}[;,)]*$", line)
+        match = re.match(r"^(\s*)\}[;,)]*\s*$", line)
         if not match or len(match.group(1)) > 4:
             continue
         start = opening_line(lines, end, match.group(1))

@@ -145,12 +145,13 @@ def test_comments_hold_no_code() -> None:
 
 
 def test_diagnostics_begin_small_and_end_without_a_period() -> None:
+    statement = re.compile(r"(?:emit(?:Op)?(?:Error|Warning|Remark)|attachNote)\w*\([^;]*;", re.DOTALL)
     wrong = []
-    opening = re.compile(r'(?:emit(?:Op)?(?:Error|Warning|Remark)|attachNote)\w*\([^"();]*\)?\s*(?:<<\s*)?"([^"\n]*)"')
     for path in files(".cpp", ".td"):
-        for first in opening.findall(text(path)):
-            if re.match(r"[A-Z][a-z]", first) or first.endswith("."):
-                wrong.append(f"{relative(path)}: '{first}'")
+        for found in statement.findall(text(path)):
+            literals = re.findall(r'"((?:\\.|[^"\\\n])*)"', found)
+            if literals and (re.match(r"[A-Z][a-z]", literals[0]) or re.search(r'\."\)*;$', found)):
+                wrong.append(f"{relative(path)}: {' ... '.join(literals)}")
     assert not wrong, f"lower case, no final period:{shown(wrong)}"
 
 
