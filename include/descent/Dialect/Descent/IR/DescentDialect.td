@@ -31,10 +31,6 @@ def Descent_Dialect : Dialect {
 
 class Descent_Enum<string name, string summary, list<I32EnumAttrCase> cases> : I32EnumAttr<name, summary, cases> {
   let cppNamespace = "::descent";
-  let genSpecializedAttr = 0;
-}
-class Descent_EnumAttr<EnumAttrInfo info, string name> : EnumAttr<Descent_Dialect, info, name> {
-  let assemblyFormat = "`` $value";
 }
 
 def Descent_RoleKind : Descent_Enum<"RoleKind", "what an argument of a rule is", [
@@ -83,7 +79,6 @@ def Descent_Side : Descent_Enum<"Side", "a size of the parameter", [
   I32EnumAttrCase<"Short", 2, "short">,  // min(rows, cols)
   I32EnumAttrCase<"Long", 3, "long">     // max(rows, cols)
 ]>;
-def Descent_SideAttr : Descent_EnumAttr<Descent_Side, "side">;
 
 def Descent_DimsAttr : AttrDef<Descent_Dialect, "Dims"> {
   let mnemonic = "dims";
@@ -99,35 +94,29 @@ def Descent_DimsAttr : AttrDef<Descent_Dialect, "Dims"> {
 def Descent_GroupClass : Descent_Enum<"GroupClass", "what a group accepts as a layer", [
   I32EnumAttrCase<"Any", 0, "any">, I32EnumAttrCase<"Matrix", 1, "matrix">, I32EnumAttrCase<"Vector", 2, "vector">
 ]>;
-def Descent_GroupClassAttr : Descent_EnumAttr<Descent_GroupClass, "group_class">;
 
 def Descent_Stored : Descent_Enum<"Stored", "which axis of a stored matrix is the layer's output", [
   I32EnumAttrCase<"OutIn", 0, "out_in">,  // PyTorch, llm.c
   I32EnumAttrCase<"InOut", 1, "in_out">   // Flax Dense, HF Conv1D, embedding tables
 ]>;
-def Descent_StoredAttr : Descent_EnumAttr<Descent_Stored, "stored">;
 
 def Descent_MomentumKind : Descent_Enum<"MomentumKind", "a form of momentum", [
   I32EnumAttrCase<"Ema", 0, "ema">, I32EnumAttrCase<"HeavyBall", 1, "heavy_ball">
 ]>;
-def Descent_MomentumKindAttr : Descent_EnumAttr<Descent_MomentumKind, "momentum_kind">;
 
 def Descent_ReduceKind : Descent_Enum<"ReduceKind", "how a tensor is reduced", [
   I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"SumSquares", 1, "sum_squares">,
   I32EnumAttrCase<"Max", 2, "max">, I32EnumAttrCase<"Min", 3, "min">
 ]>;
-def Descent_ReduceKindAttr : Descent_EnumAttr<Descent_ReduceKind, "reduce_kind">;
 
 def Descent_CombineKind : Descent_Enum<"CombineKind", "how the numbers of layers meet", [
   I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Max", 1, "max">, I32EnumAttrCase<"Min", 2, "min">
 ]>;
-def Descent_CombineKindAttr : Descent_EnumAttr<Descent_CombineKind, "combine_kind">;
 
 def Descent_Reach : Descent_Enum<"Reach", "which layers meet", [
   I32EnumAttrCase<"Parameter", 0, "parameter">,  // the batch members of one table entry
   I32EnumAttrCase<"Group", 1, "group">,
   I32EnumAttrCase<"Model", 2, "model">           // all layers of all groups with this rule
 ]>;
-def Descent_ReachAttr : Descent_EnumAttr<Descent_Reach, "reach">;
 
 #endif // DESCENT_DIALECT_DESCENT_IR_DESCENTDIALECT_TD

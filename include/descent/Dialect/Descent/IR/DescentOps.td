@@ -174,7 +174,7 @@ def Descent_GroupOp : Descent_Op<"group", [HasParent<"RecipeOp">, DeclareOpInter
     * (R6) every hyperparameter without a default is given.
   }];
   let arguments = (ins StrAttr:$name, FlatSymbolRefAttr:$rule, OptionalAttr<Descent_NormAttrInterface>:$norm,
-    Descent_GroupClassAttr:$group_class, OptionalAttr<Descent_StoredAttr>:$stored, OptionalAttr<DictionaryAttr>:$hypers);
+    Descent_GroupClass:$group_class, OptionalAttr<Descent_Stored>:$stored, OptionalAttr<DictionaryAttr>:$hypers);
   let extraClassDeclaration = [{
     /// The dictionary's part of verification.
     ::llvm::LogicalResult verifyHypers(OptimizerOp rule);
@@ -206,7 +206,7 @@ def Descent_SkipNonfiniteOp : Descent_Op<"skip_nonfinite", [HasParent<"RecipeOp"
 def Descent_MomentumOp : Descent_Op<"momentum", [Pure, AllTypesMatch<["state", "value", "result"]>]> {
   let summary = "an average of a value over the steps";
   let description = [{ `ema`: `beta state + (1 - beta) value`; `heavy_ball`: `beta state + value`. }];
-  let arguments = (ins Descent_MomentumKindAttr:$kind, Descent_Value:$state, Descent_Value:$value, F64:$beta);
+  let arguments = (ins Descent_MomentumKind:$kind, Descent_Value:$state, Descent_Value:$value, F64:$beta);
   let results = (outs Descent_Value:$result);
   let assemblyFormat = "$kind $state `,` $value `,` $beta attr-dict `:` type($result)";
   let hasCanonicalizer = 1;
@@ -214,7 +214,7 @@ def Descent_MomentumOp : Descent_Op<"momentum", [Pure, AllTypesMatch<["state", "
 def Descent_LookAheadOp : Descent_Op<"look_ahead", [Pure, AllTypesMatch<["momentum", "gradient", "result"]>]> {
   let summary = "Nesterov's mix of the new momentum and the gradient";
   let description = [{ `ema`: `beta momentum + (1 - beta) gradient`; `heavy_ball`: `beta momentum + gradient`. }];
-  let arguments = (ins Descent_MomentumKindAttr:$kind, Descent_Value:$momentum, Descent_Value:$gradient, F64:$beta);
+  let arguments = (ins Descent_MomentumKind:$kind, Descent_Value:$momentum, Descent_Value:$gradient, F64:$beta);
   let results = (outs Descent_Value:$result);
   let assemblyFormat = "$kind $momentum `,` $gradient `,` $beta attr-dict `:` type($result)";
 }
@@ -330,7 +330,7 @@ def Descent_ReduceOp : Descent_Op<"reduce", [Pure]> {
     Rules:
     * (R1) the result is f64 or has one number for each index of one of the operand's sides.
   }];
-  let arguments = (ins Descent_ReduceKindAttr:$kind, Descent_Tensor:$operand);
+  let arguments = (ins Descent_ReduceKind:$kind, Descent_Tensor:$operand);
   let results = (outs Descent_Value:$result);
   let assemblyFormat = "$kind $operand attr-dict `:` type($operand) `to` type($result)";
   let hasVerifier = 1;
@@ -344,7 +344,7 @@ def Descent_InnerOp : Descent_Op<"inner", [Pure, SameTypeOperands]> {
 def Descent_SizeOp : Descent_Op<"size", [Pure]> {
   let summary = "a size of the parameter, as a real number";
   let description = [{ `rows` is the number of outputs and `cols` of inputs, whichever way the matrix is stored. }];
-  let arguments = (ins Descent_SideAttr:$side);
+  let arguments = (ins Descent_Side:$side);
   let results = (outs F64:$result);
   let assemblyFormat = "$side attr-dict";
 }
@@ -385,18 +385,18 @@ def Descent_OverLayersOp : Descent_Op<"over_layers", [HasParent<"OptimizerOp">]>
     Of all layers of the `group`, of the batch members of one `parameter`, or of all layers of the `model` whose groups use
     this rule. Absent layers are left out.
   }];
-  let arguments = (ins Descent_CombineKindAttr:$kind, F64:$value, Descent_ReachAttr:$reach, OptionalAttr<StrAttr>:$total);
+  let arguments = (ins Descent_CombineKind:$kind, F64:$value, Descent_Reach:$reach, OptionalAttr<StrAttr>:$total);
   let results = (outs F64:$result);
   let assemblyFormat = "$kind $value `in` $reach (`named` $total^)? attr-dict";
 }
 def Descent_ContributeOp : Descent_Op<"contribute", [HasParent<"OptimizerOp">]> {
   let summary = "adds this layer's number to a named total of the model";
-  let arguments = (ins Descent_CombineKindAttr:$kind, F64:$value, FlatSymbolRefAttr:$total);
+  let arguments = (ins Descent_CombineKind:$kind, F64:$value, FlatSymbolRefAttr:$total);
   let assemblyFormat = "$kind $value `to` $total attr-dict";
 }
 def Descent_TotalOp : Descent_Op<"total", [HasParent<"SharedOp">]> {
   let summary = "a named total over all layers that contribute to it";
-  let arguments = (ins Descent_CombineKindAttr:$kind, FlatSymbolRefAttr:$total);
+  let arguments = (ins Descent_CombineKind:$kind, FlatSymbolRefAttr:$total);
   let results = (outs F64:$result);
   let assemblyFormat = "$kind $total attr-dict `:` type($result)";
 }
