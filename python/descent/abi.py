@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char, c_char_p, c_double, c_float, c_int32, c_int64, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    c_char,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int32,
+    c_int64,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from typing import Any
 
 from .errors import Code, Error
@@ -153,4 +164,4 @@ class EntryPoints:
         return value
 
     def destroy(self, plan: Any) -> None:
-        getattr(self, "_plan_destroy")(plan)
+        self._plan_destroy(plan)

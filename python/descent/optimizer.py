@@ -9,11 +9,12 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from . import abi, states as state_memory
+from . import abi
+from . import states as state_memory
 from .errors import invalid_argument, invalid_layer
 from .layer import Array, Layer, held
 from .manifest import quoted
@@ -79,7 +80,7 @@ class Optimizer:
         )
         return plan
 
-    def __enter__(self) -> Optimizer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

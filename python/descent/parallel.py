@@ -41,7 +41,7 @@ class Bridge:
         batch = _Tasks(tasks, self._parallel.workers, lambda task, worker: body(argument, task, worker))
         try:
             self._parallel.run(tasks, batch.run)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again once the step is complete
             self.failure = self.failure or error
         missed = batch.finish()
         if missed and self.failure is None:
