@@ -1,0 +1,155 @@
+#include "Segments.h"
+
+#include <fenv.h>
+
+typedef void (*task_body)(void *argument, int64_t task, int64_t worker);
+
+/* Threads of the caller may flush subnormal numbers or round otherwise; who runs a task must not change its bits. */
+typedef struct guarded_body {
+  task_body body;
+  void *argument;
+} guarded_body;
+
+static void run_guarded(void *argument, int64_t task, int64_t worker) {
+  const guarded_body *guarded = argument;
+  fenv_t environment;
+  fegetenv(&environment);
+  fesetenv(FE_DFL_ENV);
+  guarded->body(guarded->argument, task, worker);
+  fesetenv(&environment);
+}
+
+static void fork_join(descent_plan *plan, const descent_parallel *parallel, int64_t tasks, task_body body,
+                      void *argument) {
+  const int64_t workers = parallel ? parallel->workers : plan->pool ? plan->workers : 1;
+  if (tasks > 1 && workers > 1 && parallel) {
+    guarded_body guarded = {body, argument};
+    parallel->run(parallel->context, tasks, run_guarded, &guarded);
+  } else if (tasks > 1 && workers > 1) {
+    descent_pool_run(plan->pool, tasks, body, argument);
+  } else {
+    for (int64_t task = 0; task < tasks; ++task)
+      body(argument, task, 0);
+  }
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static void call_kernel(const descent_stage *stage, const descent_grid *grid, int64_t index,
+                        const descent_buffer *buffers, double *slots, void *kernel_scratch) {
+  const int64_t row = index / grid->col_blocks, col = index % grid->col_blocks;
+  const descent_tile tile = {row * grid->row_block,
+                             least((row + 1) * grid->row_block, grid->rows),
+                             col * grid->col_block,
+                             least((col + 1) * grid->col_block, grid->cols),
+                             row,
+                             col,
+                             index};
+  stage->kernel(buffers, slots, &tile, kernel_scratch);
+}
+
+/* A small layer's WORKER scratch is that of whoever runs it. */
+static const descent_buffer *take_buffers(const descent_plan *plan, const descent_logical *logical, int64_t worker) {
+  const descent_entry *entry = logical->entry;
+  if (entry->worker_bytes == 0)
+    return logical->buffers;
+  descent_buffer *buffers = plan->worker_buffers + worker * plan->max_buffers;
+  char *scratch = descent_worker_memory(plan, worker) + plan->kernel_bytes;
+  for (uint32_t b = 0; b < entry->track->num_buffers; ++b) {
+    buffers[b] = logical->buffers[b];
+    if (entry->track->buffers[b].source == DESCENT_BUFFER_WORKER)
+      buffers[b].data = scratch + entry->scratches[b].offset;
+  }
+  return buffers;
+}
+
+typedef struct small_tasks {
+  const descent_plan *plan;
+  uint32_t segment;
+} small_tasks;
+
+static void run_small_layer(const descent_plan *plan, const descent_logical *logical, uint32_t segment,
+                            int64_t worker) {
+  const descent_entry *entry = logical->entry;
+  const uint32_t begin = descent_stage_begin(plan, entry->group, segment);
+  const uint32_t end = descent_stage_begin(plan, entry->group, segment + 1);
+  if (!logical->present || begin == end)
+    return;
+  const descent_buffer *buffers = take_buffers(plan, logical, worker);
+  void *kernel_scratch = descent_worker_memory(plan, worker);
+  for (uint32_t s = begin; s < end; ++s)
+    for (int64_t tile = 0; tile < descent_num_tiles(&entry->grids[s]); ++tile)
+      call_kernel(&entry->track->stages[s], &entry->grids[s], tile, buffers, logical->slots, kernel_scratch);
+}
+
+static void run_chunk(void *argument, int64_t task, int64_t worker) {
+  const small_tasks *tasks = argument;
+  const descent_plan *plan = tasks->plan;
+  const descent_chunk *chunk = &plan->chunks[task];
+  for (int64_t i = 0; i < chunk->count; ++i)
+    run_small_layer(plan, &plan->logicals[plan->small[chunk->first + i]], tasks->segment, worker);
+}
+
+typedef struct wave_tasks {
+  const descent_plan *plan;
+  const descent_wave *wave;
+  uint32_t stage;
+} wave_tasks;
+
+static void run_wave_tile(void *argument, int64_t task, int64_t worker) {
+  const wave_tasks *tasks = argument;
+  const descent_plan *plan = tasks->plan;
+  const int64_t *ends = tasks->wave->ends + tasks->stage * tasks->wave->count;
+  int64_t first = 0, last = tasks->wave->count - 1; /* the first layer whose tiles end after this one */
+  while (first < last) {
+    const int64_t middle = first + (last - first) / 2;
+    if (ends[middle] > task)
+      last = middle;
+    else
+      first = middle + 1;
+  }
+  const descent_logical *logical = &plan->logicals[plan->large[tasks->wave->first + first]];
+  if (!logical->present)
+    return;
+  call_kernel(&tasks->wave->track->stages[tasks->stage], &logical->entry->grids[tasks->stage],
+              task - (first > 0 ? ends[first - 1] : 0), logical->buffers, logical->slots,
+              descent_worker_memory(plan, worker));
+}
+
+static bool is_wave_present(const descent_plan *plan, const descent_wave *wave) {
+  for (int64_t i = 0; i < wave->count; ++i)
+    if (plan->logicals[plan->large[wave->first + i]].present)
+      return true;
+  return false;
+}
+
+static void run_wave(descent_plan *plan, const descent_parallel *parallel, const descent_wave *wave, uint32_t segment) {
+  const int64_t track = wave->track - plan->artifact->tracks;
+  if (!is_wave_present(plan, wave))
+    return;
+  for (uint32_t s = descent_stage_begin(plan, track, segment); s < descent_stage_begin(plan, track, segment + 1); ++s) {
+    wave_tasks tasks = {plan, wave, s};
+    fork_join(plan, parallel, wave->ends[s * wave->count + wave->count - 1], run_wave_tile, &tasks);
+  }
+}
+
+static void run_shared_bodies(descent_plan *plan, uint32_t segment) {
+  static const descent_grid whole = {1, 1, 1, 1, 1, 1};
+  for (uint32_t t = plan->artifact->num_groups; t < plan->artifact->num_tracks; ++t)
+    for (uint32_t s = descent_stage_begin(plan, t, segment); s < descent_stage_begin(plan, t, segment + 1); ++s)
+      call_kernel(&plan->artifact->tracks[t].stages[s], &whole, 0, NULL, plan->shared_slots[t],
+                  descent_worker_memory(plan, 0));
+}
+
+void descent_run_segment(descent_plan *plan, const descent_parallel *parallel, uint32_t segment) {
+  run_shared_bodies(plan, segment);
+  for (int64_t i = 0; i < plan->num_waves; ++i)
+    run_wave(plan, parallel, &plan->waves[i], segment);
+  bool any = false;
+  for (uint32_t g = 0; g < plan->artifact->num_groups; ++g)
+    any = any || descent_stage_begin(plan, g, segment) != descent_stage_begin(plan, g, segment + 1);
+  if (!any)
+    return;
+  small_tasks tasks = {plan, segment};
+  fork_join(plan, parallel, plan->num_chunks, run_chunk, &tasks);
+}

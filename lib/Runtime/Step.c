@@ -1,0 +1,284 @@
+#include "Cuts.h"
+#include "Errors.h"
+#include "Plan.h"
+#include "Segments.h"
+#include "Types.h"
+
+#include <fenv.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static const void *gradient_of(const descent_plan *plan, const descent_step *step, int64_t entry) {
+  return step->gradients ? step->gradients[entry] : plan->bindings.bounds[entry].gradient.data;
+}
+
+static int32_t check_structs(const descent_artifact *artifact, const descent_plan *plan, const descent_step *step,
+                             const descent_result *result, descent_error *error) {
+  const int32_t code = descent_check_artifact(artifact, error);
+  if (code != DESCENT_OK)
+    return code;
+  if (!plan || plan->artifact != artifact)
+    return descent_fail(error, DESCENT_INVALID_ARGUMENT, "the plan %s '%s'",
+                        plan ? "was made by another optimizer than" : "is null; make it with plan_create of",
+                        artifact->name);
+  if (!step)
+    return descent_fail(error, DESCENT_INVALID_ARGUMENT, "the step is null");
+  if (step->size != sizeof(descent_step) || step->abi_version != DESCENT_ABI_VERSION)
+    return descent_fail(error, DESCENT_WRONG_ABI,
+                        "the step has size %" PRIu64 " and ABI version %" PRIu32
+                        ", but this version wants %zu and %u; set `size` and `abi_version`",
+                        step->size, step->abi_version, sizeof(descent_step), DESCENT_ABI_VERSION);
+  if (result && result->size != sizeof(descent_result))
+    return descent_fail(error, DESCENT_WRONG_ABI,
+                        "the result has size %" PRIu64 ", but this version wants %zu; set `size`", result->size,
+                        sizeof(descent_result));
+  return DESCENT_OK;
+}
+
+static int32_t check_parallel(const descent_plan *plan, const descent_parallel *parallel, descent_error *error) {
+  if (!parallel)
+    return DESCENT_OK;
+  if (parallel->size != sizeof(descent_parallel))
+    return descent_fail(error, DESCENT_WRONG_ABI,
+                        "the step's parallel has size %" PRIu64 ", but this version wants %zu; set `size`",
+                        parallel->size, sizeof(descent_parallel));
+  if (!parallel->run)
+    return descent_fail(error, DESCENT_INVALID_ARGUMENT, "the step's parallel has no function: `run` is null");
+  if (parallel->workers < 1 || parallel->workers > plan->workers)
+    return descent_fail(error, DESCENT_INVALID_ARGUMENT,
+                        "the step's parallel has %" PRId64 " workers, but the plan was made for 1 to %" PRId64
+                        "; raise `workers` in the plan's options",
+                        parallel->workers, plan->workers);
+  return DESCENT_OK;
+}
+
+static int32_t check_numbers(const descent_artifact *artifact, const descent_step *step, const double *hyper,
+                             descent_error *error) {
+  if (step->step < 1)
+    return descent_fail(error, DESCENT_INVALID_ARGUMENT, "the step's number is %" PRId64 ", but steps count from 1",
+                        step->step);
+  if (!isfinite(step->gradient_scale) || step->gradient_scale == 0.0)
+    return descent_fail(error, DESCENT_INVALID_ARGUMENT,
+                        "the gradient's scale is %g, but it is finite and not 0; 1 leaves gradients as they are",
+                        step->gradient_scale);
+  for (uint32_t h = 0; h < artifact->num_hypers; ++h)
+    if (!isfinite(hyper[h]))
+      return descent_fail(error, DESCENT_INVALID_ARGUMENT,
+                          "hyperparameter '%s' of group '%s' is %g, but hyperparameters are finite",
+                          artifact->hypers[h].name, artifact->hypers[h].group, hyper[h]);
+  return DESCENT_OK;
+}
+
+/* A step's own gradient, as the table would have been checked with it. */
+static int32_t check_gradient(const descent_plan *plan, int64_t index, const void *data, descent_error *error) {
+  const descent_entry *entry = &plan->entries[index];
+  descent_tensor tensor = {ROLE_GRADIENT, "",           entry->track->gradient_type,          entry->rows,
+                           entry->cols,   entry->batch, plan->bindings.bounds[index].gradient};
+  tensor.view.data = (void *)(uintptr_t)data;
+  const int32_t code = descent_check_tensor(&tensor, index, entry->name, error);
+  if (code != DESCENT_OK)
+    return code;
+  const descent_box box = descent_make_box(&tensor, index);
+  const descent_box *met = descent_find_overlap(&plan->bindings.written, plan->bindings.written.count, &box);
+  return met ? descent_fail_overlap(&box, entry->name, met, plan->entries[met->layer].name, error) : DESCENT_OK;
+}
+
+static int32_t check_gradients(descent_plan *plan, const descent_step *step, descent_error *error) {
+  if (!step->gradients)
+    return DESCENT_OK;
+  for (int64_t i = 0; i < plan->num_entries; ++i) {
+    descent_bound *bound = &plan->bindings.bounds[i];
+    const void *data = step->gradients[i];
+    if (!data || data == bound->checked || data == bound->gradient.data)
+      continue;
+    const int32_t code = check_gradient(plan, i, data, error);
+    if (code != DESCENT_OK)
+      return code;
+    bound->checked = data;
+  }
+  return DESCENT_OK;
+}
+
+static void *state_number(const descent_plan *plan, const descent_logical *logical, uint32_t state) {
+  const descent_view *view = &plan->bindings.bounds[logical->entry - plan->entries].states[state];
+  const int64_t bytes = descent_type_bytes(logical->entry->track->states[state].type);
+  return (char *)view->data + (logical->member > 0 ? logical->member * view->batch_stride * bytes : 0);
+}
+
+static int64_t count_updates(const descent_plan *plan, const descent_logical *logical) {
+  const uint32_t state = logical->entry->track->updates_state;
+  return state == UINT32_MAX ? 0 : *(const int64_t *)state_number(plan, logical, state);
+}
+
+/* `logical` is null for a shared body, which has no layer. */
+static double load_slot(const descent_plan *plan, const descent_slot *load, const descent_logical *logical,
+                        const descent_step *step, const double *hyper) {
+  switch (load->source) {
+  case DESCENT_SLOT_STEP:
+    return (double)step->step;
+  case DESCENT_SLOT_LOSS:
+    return step->loss;
+  case DESCENT_SLOT_GRADIENT_SCALE:
+    return step->gradient_scale;
+  case DESCENT_SLOT_HYPER:
+    return hyper[load->index];
+  default:
+    break;
+  }
+  if (!logical)
+    return 1.0;
+  switch (load->source) {
+  case DESCENT_SLOT_ROWS:
+    return (double)logical->entry->rows;
+  case DESCENT_SLOT_COLS:
+    return (double)logical->entry->cols;
+  case DESCENT_SLOT_UPDATES:
+    return (double)(count_updates(plan, logical) + 1);
+  case DESCENT_SLOT_FACTOR:
+    return plan->bindings.bounds[logical->entry - plan->entries].factors[load->index];
+  default:
+    return descent_load_number(state_number(plan, logical, load->index),
+                               logical->entry->track->states[load->index].type);
+  }
+}
+
+/* Marks who is present, and points them at this step's gradients. */
+static void begin_layers(descent_plan *plan, const descent_step *step, const double *hyper) {
+  for (int64_t i = 0; i < plan->num_logicals; ++i) {
+    descent_logical *logical = &plan->logicals[i];
+    const descent_track *track = logical->entry->track;
+    const int64_t index = logical->entry - plan->entries;
+    const descent_view *view = &plan->bindings.bounds[index].gradient;
+    const char *gradient = gradient_of(plan, step, index);
+    logical->present = gradient != NULL;
+    if (!logical->present)
+      continue;
+    for (uint32_t b = 0; b < track->num_buffers; ++b) {
+      if (track->buffers[b].source != DESCENT_BUFFER_GRADIENT)
+        continue;
+      const int64_t offset =
+          logical->member > 0 ? logical->member * view->batch_stride * track->buffers[b].element_bytes : 0;
+      logical->buffers[b].data = (void *)(uintptr_t)(gradient + offset);
+    }
+    for (uint32_t s = 0; s < track->num_slot_loads; ++s)
+      logical->slots[track->slot_loads[s].slot] = load_slot(plan, &track->slot_loads[s], logical, step, hyper);
+    if (track->nonfinite_slot != UINT32_MAX)
+      logical->slots[track->nonfinite_slot] = 0.0;
+  }
+}
+
+static void begin_shared_bodies(descent_plan *plan, const descent_step *step, const double *hyper) {
+  for (uint32_t t = plan->artifact->num_groups; t < plan->artifact->num_tracks; ++t) {
+    const descent_track *track = &plan->artifact->tracks[t];
+    for (uint32_t s = 0; s < track->num_slot_loads; ++s)
+      plan->shared_slots[t][track->slot_loads[s].slot] = load_slot(plan, &track->slot_loads[s], NULL, step, hyper);
+  }
+}
+
+/* A slot of a shared body; of a group, that of its first layer that is present. */
+static double read_slot(const descent_plan *plan, descent_slot_ref ref) {
+  if (plan->shared_slots[ref.track])
+    return plan->shared_slots[ref.track][ref.slot];
+  for (int64_t i = 0; i < plan->num_logicals; ++i)
+    if (plan->logicals[i].present && plan->logicals[i].entry->group == ref.track)
+      return plan->logicals[i].slots[ref.slot];
+  return (double)NAN;
+}
+
+static void store_layer(const descent_plan *plan, const descent_logical *logical) {
+  const descent_track *track = logical->entry->track;
+  for (uint32_t s = 0; s < track->num_slot_stores; ++s) {
+    const descent_slot_store *store = &track->slot_stores[s];
+    descent_store_number(state_number(plan, logical, store->state), track->states[store->state].type,
+                         logical->slots[store->slot]);
+  }
+  if (track->updates_state != UINT32_MAX) {
+    const int64_t updates = count_updates(plan, logical) + 1;
+    memcpy(state_number(plan, logical, track->updates_state), &updates, sizeof(updates));
+  }
+}
+
+static void report_layer(const descent_plan *plan, const descent_logical *logical, double *reports) {
+  const descent_track *track = logical->entry->track;
+  for (uint32_t r = 0; r < track->num_reports; ++r)
+    if (track->report_slots[r] != UINT32_MAX)
+      reports[(logical - plan->logicals) * plan->artifact->num_reports + r] = logical->slots[track->report_slots[r]];
+}
+
+static int64_t find_nonfinite(const descent_plan *plan) {
+  for (int64_t i = 0; i < plan->num_logicals; ++i) {
+    const descent_logical *logical = &plan->logicals[i];
+    const uint32_t slot = logical->entry->track->nonfinite_slot;
+    if (logical->present && slot != UINT32_MAX && !(logical->slots[slot] <= 0.0))
+      return logical->entry - plan->entries;
+  }
+  return -1;
+}
+
+static void run_step(descent_plan *plan, const descent_step *step, const double *hyper, descent_result *result) {
+  const descent_artifact *artifact = plan->artifact;
+  const bool guarded = artifact->guard_segment != UINT32_MAX;
+  begin_layers(plan, step, hyper);
+  begin_shared_bodies(plan, step, hyper);
+  for (uint32_t segment = 0; segment < artifact->num_segments && !result->skipped; ++segment) {
+    descent_run_segment(plan, step->parallel, segment);
+    descent_run_cuts(plan, segment);
+    if (segment != artifact->guard_segment)
+      continue;
+    result->skipped = read_slot(plan, artifact->guard) != 0.0;
+    if (artifact->norm_valid)
+      result->gradient_norm = read_slot(plan, artifact->norm);
+  }
+  if (!guarded && artifact->norm_valid)
+    result->gradient_norm = read_slot(plan, artifact->norm);
+  result->first_nonfinite = find_nonfinite(plan);
+  if (result->skipped)
+    return;
+  for (int64_t i = 0; i < plan->num_logicals; ++i) {
+    const descent_logical *logical = &plan->logicals[i];
+    if (!logical->present)
+      continue;
+    store_layer(plan, logical);
+    if (step->reports)
+      report_layer(plan, logical, step->reports);
+  }
+}
+
+static int32_t checked_step(descent_plan *plan, const descent_step *step, descent_result *result,
+                            descent_error *error) {
+  const double *hyper = step->hyper ? step->hyper : plan->defaults;
+  int32_t code = check_parallel(plan, step->parallel, error);
+  if (code == DESCENT_OK)
+    code = check_numbers(plan->artifact, step, hyper, error);
+  if (code == DESCENT_OK)
+    code = check_gradients(plan, step, error);
+  if (code != DESCENT_OK)
+    return code;
+  descent_result outcome = {sizeof(descent_result), 0, 0, -1, (double)NAN};
+  if (step->found_inf && *step->found_inf != 0.0f) {
+    outcome.skipped = 1;
+  } else {
+    fenv_t environment; /* the caller may flush subnormal numbers, where the pool's threads do not */
+    fegetenv(&environment);
+    fesetenv(FE_DFL_ENV);
+    run_step(plan, step, hyper, &outcome);
+    fesetenv(&environment);
+  }
+  if (result)
+    *result = outcome;
+  return DESCENT_OK;
+}
+
+int32_t descent_rt_step(const descent_artifact *artifact, descent_plan *plan, const descent_step *step,
+                        descent_result *result, descent_error *error) {
+  int32_t code = check_structs(artifact, plan, step, result, error);
+  if (code != DESCENT_OK)
+    return code;
+  if (atomic_flag_test_and_set_explicit(&plan->stepping, memory_order_acquire))
+    return descent_fail(error, DESCENT_INVALID_ARGUMENT,
+                        "the plan is in use by another thread; a thread that steps at the same time needs its own");
+  code = checked_step(plan, step, result, error);
+  atomic_flag_clear_explicit(&plan->stepping, memory_order_release);
+  return code;
+}
