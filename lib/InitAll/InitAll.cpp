@@ -1,6 +1,7 @@
 #include "descent/InitAll.h"
 
 #include "descent/Dialect/Descent/IR/Descent.h"
+#include "descent/Conversion/Passes.h"
 #include "descent/Dialect/Plan/IR/Plan.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -14,4 +15,7 @@ void descent::registerAllDialects(mlir::DialectRegistry &registry) {
                   mlir::ub::UBDialect, mlir::vector::VectorDialect>();
 }
 
-void descent::registerAllPasses() { mlir::registerTransformsPasses(); }
+void descent::registerAllPasses() {
+  registerDescentConversionPasses();
+  mlir::registerTransformsPasses();
+}

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace descent::plan;
@@ -118,6 +119,31 @@ llvm::SmallPtrSet<Operation *, 8> descent::plan::getUniformOps(StageOpInterface 
     if (op.getNumRegions() == 0 && llvm::all_of(op.getOperands(), isUniform))
       uniform.insert(&op);
   return uniform;
+}
+
+bool descent::plan::isStage(Operation *op) {
+  return isa<SweepOp, ProductOp, OrientOp, CombineOp, FoldOp, ScalarsOp>(op);
+}
+
+SmallVector<Operation *> descent::plan::getStages(TrackOp track) {
+  SmallVector<Operation *> stages;
+  for (Operation &op : *track.getBody())
+    if (isStage(&op))
+      stages.push_back(&op);
+  return stages;
+}
+
+SmallVector<Value> descent::plan::getDistinctBuffers(Operation *op) {
+  llvm::SetVector<Value> buffers;
+  for (Value operand : op->getOperands())
+    if (isa<BufferType>(operand.getType()))
+      buffers.insert(operand);
+  return buffers.takeVector();
+}
+
+SmallVector<Value> descent::plan::getScalarOperands(Operation *op) {
+  return llvm::to_vector(
+      llvm::make_filter_range(op->getOperands(), [](Value operand) { return operand.getType().isF64(); }));
 }
 
 static bool isFlop(Operation &op) {

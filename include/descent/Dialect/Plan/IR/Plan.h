@@ -45,9 +45,23 @@ std::optional<Access> getPartialAccess(DomainAttr domain, BufferType buffer);
 namespace descent::plan {
 /// Operations of a stage's region that give the same value for every entry: they depend on scalars only.
 llvm::SmallPtrSet<mlir::Operation *, 8> getUniformOps(StageOpInterface stage);
+
+/// Whether an operation of a track does work: it has a kernel.
+bool isStage(mlir::Operation *op);
 } // namespace descent::plan
 
 #define GET_OP_CLASSES
 #include "descent/Dialect/Plan/IR/PlanOps.h.inc"
+
+namespace descent::plan {
+/// The operations of a track that do work, in order.
+llvm::SmallVector<mlir::Operation *> getStages(TrackOp track);
+
+/// The buffers that an operation uses, each once, in the order of its operands.
+llvm::SmallVector<mlir::Value> getDistinctBuffers(mlir::Operation *op);
+
+/// The numbers that an operation uses, in the order of its operands.
+llvm::SmallVector<mlir::Value> getScalarOperands(mlir::Operation *op);
+} // namespace descent::plan
 
 #endif // DESCENT_DIALECT_PLAN_IR_PLAN_H

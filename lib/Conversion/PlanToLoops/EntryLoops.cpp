@@ -1,0 +1,253 @@
+#include "EntryLoops.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace descent::plan;
+
+/// As many lanes as a register has of the narrowest type that entries are computed in; wider numbers take several.
+static int64_t getVectorLength(StageOpInterface stage, unsigned vectorBits) {
+  Block *body = stage.getStageBody();
+  unsigned entries = stage.getNumSourceArguments() + stage.getStageReads().size();
+  auto isF32 = [](Value value) { return value.getType().isF32(); };
+  if (llvm::any_of(body->getArguments().take_front(entries), isF32) ||
+      llvm::any_of(body->getTerminator()->getOperands().take_front(stage.getStageWrites().size()), isF32))
+    return vectorBits / 32;
+  return vectorBits / 64;
+}
+
+static Access getReadAccess(StageOpInterface stage, Value buffer) {
+  return *getAccess(stage.getStageDomain(), cast<BufferType>(buffer.getType()));
+}
+
+EntryLoops::EntryLoops(ImplicitLocOpBuilder &b, StageOpInterface stage, const Kernel &kernel, unsigned vectorBits)
+    : b(b), stage(stage), kernel(kernel), length(getVectorLength(stage, vectorBits)), rowBegin(kernel.rowBegin),
+      rowEnd(kernel.rowEnd), colBegin(kernel.colBegin), colEnd(kernel.colEnd), uniform(getUniformOps(stage)) {
+  for (auto [buffer, kind] :
+       llvm::zip(stage.getStagePartials(), stage.getStageReductions().getAsRange<CombineKindAttr>()))
+    reductions.push_back({kind.getValue(),
+                          *getPartialAccess(stage.getStageDomain(), cast<BufferType>(buffer.getType())),
+                          kernel.buffer(buffer)});
+}
+
+/// What depends on scalars only, and single numbers in memory, once a call.
+LogicalResult EntryLoops::emitUniform() {
+  Block *body = stage.getStageBody();
+  unsigned argument = stage.getNumSourceArguments();
+  for (Value buffer : stage.getStageReads()) {
+    BlockArgument entry = body->getArgument(argument++);
+    if (getReadAccess(stage, buffer) != Access::Single)
+      continue;
+    Value zero = createIndex(b, 0);
+    Value number = memref::LoadOp::create(b, kernel.buffer(buffer), ValueRange{zero, zero});
+    scalars.map(entry, convertFloat(b, number, entry.getType()));
+  }
+  for (Value scalar : kernel.scalars)
+    scalars.map(body->getArgument(argument++), scalar);
+  for (Operation &op : body->without_terminator()) {
+    if (!OpTrait::hasElementwiseMappableTraits(&op) && !op.hasTrait<OpTrait::ConstantLike>())
+      return op.emitOpError("has no vector form, so it cannot stand in a stage");
+    if (uniform.contains(&op))
+      b.clone(op, scalars);
+  }
+  return success();
+}
+
+/// Vectors of the shared numbers that the entries' operations use.
+void EntryLoops::broadcastUniform() {
+  for (Operation &op : *stage.getStageBody()) {
+    if (uniform.contains(&op))
+      continue;
+    for (Value operand : op.getOperands()) {
+      if (!scalars.contains(operand) || shared.contains(operand))
+        continue;
+      auto type = VectorType::get({length}, operand.getType());
+      shared.map(operand, vector::BroadcastOp::create(b, type, scalars.lookup(operand)));
+    }
+  }
+}
+
+bool EntryLoops::canBeOneRow() {
+  auto fits = [&](Value buffer) {
+    Access access = getReadAccess(stage, buffer);
+    return access == Access::Entry || access == Access::Single;
+  };
+  return !source && reductions.empty() && !stage.getStageWrites().empty() && llvm::all_of(stage.getStageReads(), fits);
+}
+
+/// Whole rows without gaps between them are one long row, so that narrow matrices fill vectors too.
+void EntryLoops::treatAsOneRow() {
+  Value cols = memref::DimOp::create(b, kernel.buffer(stage.getStageWrites().front()), createIndex(b, 1));
+  Value begins = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, colBegin, createIndex(b, 0));
+  Value ends = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, colEnd, cols);
+  Value gapless = arith::AndIOp::create(b, begins, ends);
+  llvm::SmallPtrSet<Value, 8> seen;
+  for (Value buffer : llvm::concat<Value>(llvm::to_vector(stage.getStageReads()), llvm::to_vector(stage.getStageWrites()))) {
+    if (getReadAccess(stage, buffer) != Access::Entry || !seen.insert(buffer).second)
+      continue;
+    Value stride = memref::ExtractStridedMetadataOp::create(b, kernel.buffer(buffer)).getStrides()[0];
+    Value packed = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, stride, cols);
+    gapless = arith::AndIOp::create(b, gapless, packed);
+  }
+  auto choose = [&](Value whole, Value otherwise) { return arith::SelectOp::create(b, gapless, whole, otherwise); };
+  colBegin = choose(arith::MulIOp::create(b, rowBegin, cols), colBegin);
+  colEnd = choose(arith::MulIOp::create(b, rowEnd, cols), colEnd);
+  rowBegin = choose(createIndex(b, 0), rowBegin);
+  rowEnd = choose(createIndex(b, 1), rowEnd);
+}
+
+SmallVector<Value> EntryLoops::carried(const Accumulators &accumulators, bool withinRow) const {
+  SmallVector<Value> values;
+  for (auto [reduction, value] : llvm::zip(reductions, accumulators))
+    if (reduction.access == Access::Single || (withinRow && reduction.access == Access::Row))
+      values.push_back(value);
+  return values;
+}
+
+void EntryLoops::setCarried(Accumulators &accumulators, ValueRange values, bool withinRow) const {
+  auto next = values.begin();
+  for (auto [reduction, value] : llvm::zip(reductions, accumulators))
+    if (reduction.access == Access::Single || (withinRow && reduction.access == Access::Row))
+      value = *next++;
+}
+
+void EntryLoops::loadReads(Value row, Value col, Value mask, IRMapping &values) {
+  Block *body = stage.getStageBody();
+  if (source) {
+    Value tileRow = arith::SubIOp::create(b, row, kernel.rowBegin);
+    Value tileCol = arith::SubIOp::create(b, col, kernel.colBegin);
+    BlockArgument entry = body->getArgument(0);
+    values.map(entry, loadEntries(b, source, {tileRow, tileCol}, length, entry.getType(), mask));
+  }
+  unsigned argument = stage.getNumSourceArguments();
+  for (Value buffer : stage.getStageReads()) {
+    BlockArgument entry = body->getArgument(argument++);
+    Access access = getReadAccess(stage, buffer);
+    if (access != Access::Entry && access != Access::Column)
+      continue;
+    Value first = access == Access::Entry ? row : createIndex(b, 0);
+    values.map(entry, loadEntries(b, kernel.buffer(buffer), {first, col}, length, entry.getType(), mask));
+  }
+}
+
+void EntryLoops::foldEntries(Value row, Value col, Value mask, ValueRange values, Accumulators &accumulators) {
+  for (auto [reduction, value, accumulator] : llvm::zip(reductions, values, accumulators)) {
+    Value identity = createIdentity(b, reduction.kind, value.getType());
+    Value entries = mask ? arith::SelectOp::create(b, mask, value, identity) : value;
+    if (reduction.access != Access::Column) {
+      accumulator = createFold(b, reduction.kind, accumulator, entries);
+      continue;
+    }
+    // The tile's first row starts the column's number.
+    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, row, rowBegin);
+    SmallVector<Value> place = {kernel.rowBlock, col};
+    Value sofar = loadEntries(b, reduction.memref, place, length, b.getF64Type(), mask);
+    sofar = arith::SelectOp::create(b, isFirst, identity, sofar);
+    storeEntries(b, createFold(b, reduction.kind, sofar, entries), reduction.memref, place, mask);
+  }
+}
+
+void EntryLoops::emitEntries(Value row, Value col, Value mask, Accumulators &accumulators) {
+  IRMapping values = shared;
+  loadReads(row, col, mask, values);
+  for (Operation &op : stage.getStageBody()->without_terminator()) {
+    if (uniform.contains(&op))
+      continue;
+    Operation *clone = b.clone(op, values);
+    for (OpResult result : clone->getResults())
+      result.setType(VectorType::get({length}, result.getType()));
+  }
+  SmallVector<Value> yielded;
+  for (Value value : stage.getStageBody()->getTerminator()->getOperands())
+    yielded.push_back(values.lookup(value));
+  OperandRange writes = stage.getStageWrites();
+  for (auto [buffer, value] : llvm::zip(writes, yielded))
+    storeEntries(b, value, kernel.buffer(buffer), {row, col}, mask);
+  foldEntries(row, col, mask, ArrayRef<Value>(yielded).drop_front(writes.size()), accumulators);
+}
+
+SmallVector<Value> EntryLoops::emitRow(Value row, ValueRange tileAccumulators) {
+  auto vectorF64 = VectorType::get({length}, b.getF64Type());
+  Accumulators accumulators;
+  for (Reduction &reduction : reductions)
+    accumulators.push_back(reduction.access == Access::Row ? createIdentity(b, reduction.kind, vectorF64) : Value());
+  setCarried(accumulators, tileAccumulators, false);
+
+  unsigned argument = stage.getNumSourceArguments();
+  for (Value buffer : stage.getStageReads()) {
+    BlockArgument entry = stage.getStageBody()->getArgument(argument++);
+    if (getReadAccess(stage, buffer) != Access::Row)
+      continue;
+    Value number = memref::LoadOp::create(b, kernel.buffer(buffer), ValueRange{createIndex(b, 0), row});
+    Value converted = convertFloat(b, number, entry.getType());
+    shared.map(entry, vector::BroadcastOp::create(b, VectorType::get({length}, entry.getType()), converted));
+  }
+
+  Value step = createIndex(b, length);
+  Value remainder = arith::RemUIOp::create(b, arith::SubIOp::create(b, colEnd, colBegin), step);
+  Value mainEnd = arith::SubIOp::create(b, colEnd, remainder);
+  auto main = scf::ForOp::create(b, colBegin, mainEnd, step, carried(accumulators, true),
+                                 [&](OpBuilder &, Location, Value col, ValueRange values) {
+                                   Accumulators inner = accumulators;
+                                   setCarried(inner, values, true);
+                                   emitEntries(row, col, Value(), inner);
+                                   scf::YieldOp::create(b, carried(inner, true));
+                                 });
+  setCarried(accumulators, main.getResults(), true);
+
+  Value isRagged = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, remainder, createIndex(b, 0));
+  auto tail = scf::IfOp::create(
+      b, isRagged,
+      [&](OpBuilder &, Location) {
+        Accumulators inner = accumulators;
+        emitEntries(row, mainEnd, createMask(b, remainder, length), inner);
+        scf::YieldOp::create(b, carried(inner, true));
+      },
+      [&](OpBuilder &, Location) { scf::YieldOp::create(b, carried(accumulators, true)); });
+  setCarried(accumulators, tail.getResults(), true);
+
+  for (auto [reduction, accumulator] : llvm::zip(reductions, accumulators))
+    if (reduction.access == Access::Row)
+      memref::StoreOp::create(b, foldLanes(b, reduction.kind, accumulator), reduction.memref,
+                              ValueRange{kernel.colBlock, row});
+  return carried(accumulators, false);
+}
+
+FailureOr<SmallVector<Value>> EntryLoops::emit() {
+  if (failed(emitUniform()))
+    return failure();
+  broadcastUniform();
+  if (canBeOneRow())
+    treatAsOneRow();
+  auto vectorF64 = VectorType::get({length}, b.getF64Type());
+  SmallVector<Value> initial;
+  for (Reduction &reduction : reductions)
+    if (reduction.access == Access::Single)
+      initial.push_back(createIdentity(b, reduction.kind, vectorF64));
+  auto rows = scf::ForOp::create(b, rowBegin, rowEnd, createIndex(b, 1), initial,
+                                 [&](OpBuilder &, Location, Value row, ValueRange values) {
+                                   scf::YieldOp::create(b, emitRow(row, values));
+                                 });
+  SmallVector<Value> results;
+  auto accumulator = rows.getResults().begin();
+  for (Reduction &reduction : reductions)
+    if (reduction.access == Access::Single)
+      results.push_back(foldLanes(b, reduction.kind, *accumulator++));
+  return results;
+}
+
+FailureOr<func::FuncOp> descent::plan::createSweepKernel(ImplicitLocOpBuilder &b, SweepOp stage, unsigned vectorBits) {
+  auto isTile = [](Value buffer) { return cast<BufferType>(buffer.getType()).getCols() == Extent::Tiles; };
+  KernelShape shape;
+  shape.results = llvm::count_if(stage.getPartials(), isTile);
+  Kernel kernel = createKernel(b, stage, shape);
+  FailureOr<SmallVector<Value>> results = EntryLoops(b, stage, kernel, vectorBits).emit();
+  if (failed(results)) {
+    kernel.function.erase();
+    return failure();
+  }
+  func::ReturnOp::create(b, *results);
+  return kernel.function;
+}

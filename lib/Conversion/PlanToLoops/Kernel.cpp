@@ -1,0 +1,140 @@
+// Signatures, conversions and reductions of kernels.
+#include "Kernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace descent::plan;
+
+MemRefType descent::plan::getMemRefType(MLIRContext *context, Type elementType) {
+  auto layout = StridedLayoutAttr::get(context, 0, {ShapedType::kDynamic, 1});
+  return MemRefType::get({ShapedType::kDynamic, ShapedType::kDynamic}, elementType, layout);
+}
+
+Kernel descent::plan::createKernel(ImplicitLocOpBuilder &b, Operation *stage, KernelShape shape) {
+  SmallVector<Value> buffers = getDistinctBuffers(stage);
+  SmallVector<Value> scalars = getScalarOperands(stage);
+  SmallVector<Type> types;
+  for (Value buffer : buffers)
+    types.push_back(getMemRefType(b.getContext(), cast<BufferType>(buffer.getType()).getElementType()));
+  types.append(scalars.size(), b.getF64Type());
+  types.append(shape.hasGrid ? 6 : 0, b.getIndexType());
+  if (shape.scratch)
+    types.push_back(shape.scratch);
+
+  SmallVector<Type> results(shape.results, b.getF64Type());
+  Kernel kernel;
+  kernel.function = func::FuncOp::create(b, "kernel", b.getFunctionType(types, results));
+  kernel.function.setPrivate();
+  Block *entry = kernel.function.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+
+  auto argument = entry->args_begin();
+  for (Value buffer : buffers)
+    kernel.buffers[buffer] = *argument++;
+  for (size_t i = 0; i < scalars.size(); ++i)
+    kernel.scalars.push_back(*argument++);
+  if (shape.hasGrid)
+    for (Value *bound : {&kernel.rowBegin, &kernel.rowEnd, &kernel.colBegin, &kernel.colEnd, &kernel.rowBlock,
+                         &kernel.colBlock})
+      *bound = *argument++;
+  if (shape.scratch)
+    kernel.scratch = *argument++;
+  return kernel;
+}
+
+Value descent::plan::createIndex(ImplicitLocOpBuilder &b, int64_t value) {
+  return arith::ConstantIndexOp::create(b, value);
+}
+
+Value descent::plan::convertFloat(ImplicitLocOpBuilder &b, Value value, Type elementType) {
+  Type type = elementType;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    type = vector.clone(elementType);
+  unsigned from = getElementTypeOrSelf(value).getIntOrFloatBitWidth(), to = elementType.getIntOrFloatBitWidth();
+  if (from < to)
+    return arith::ExtFOp::create(b, type, value);
+  if (from > to)
+    return arith::TruncFOp::create(b, type, value);
+  return value;
+}
+
+Value descent::plan::loadEntries(ImplicitLocOpBuilder &b, Value memref, ValueRange indices, int64_t length, Type type,
+                                 Value mask) {
+  auto stored = VectorType::get({length}, cast<MemRefType>(memref.getType()).getElementType());
+  if (!mask)
+    return convertFloat(b, vector::LoadOp::create(b, stored, memref, indices), type);
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(stored));
+  return convertFloat(b, vector::MaskedLoadOp::create(b, stored, memref, indices, mask, zero), type);
+}
+
+void descent::plan::storeEntries(ImplicitLocOpBuilder &b, Value vector, Value memref, ValueRange indices, Value mask) {
+  Value stored = convertFloat(b, vector, cast<MemRefType>(memref.getType()).getElementType());
+  if (mask)
+    vector::MaskedStoreOp::create(b, memref, indices, mask, stored);
+  else
+    vector::StoreOp::create(b, stored, memref, indices);
+}
+
+Value descent::plan::createMask(ImplicitLocOpBuilder &b, Value count, int64_t length) {
+  Value clamped = arith::MaxSIOp::create(b, count, createIndex(b, 0));
+  return vector::CreateMaskOp::create(b, VectorType::get({length}, b.getI1Type()), clamped);
+}
+
+Value descent::plan::createIdentity(ImplicitLocOpBuilder &b, CombineKind kind, Type type) {
+  auto elementType = cast<FloatType>(getElementTypeOrSelf(type));
+  const llvm::fltSemantics &semantics = elementType.getFloatSemantics();
+  llvm::APFloat identity = kind == CombineKind::Sum ? llvm::APFloat::getZero(semantics)
+                                                    : llvm::APFloat::getInf(semantics, kind == CombineKind::Max);
+  TypedAttr value = FloatAttr::get(elementType, identity);
+  if (auto vector = dyn_cast<VectorType>(type))
+    value = DenseElementsAttr::get(vector, value);
+  return arith::ConstantOp::create(b, value);
+}
+
+Value descent::plan::createFold(ImplicitLocOpBuilder &b, CombineKind kind, Value lhs, Value rhs) {
+  switch (kind) {
+  case CombineKind::Sum:
+    return arith::AddFOp::create(b, lhs, rhs);
+  case CombineKind::Max:
+    return arith::MaximumFOp::create(b, lhs, rhs);
+  case CombineKind::Min:
+    return arith::MinimumFOp::create(b, lhs, rhs);
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+Value descent::plan::foldLanes(ImplicitLocOpBuilder &b, CombineKind kind, Value vector) {
+  int64_t length = cast<VectorType>(vector.getType()).getNumElements();
+  while (length > 1) {
+    length /= 2;
+    SmallVector<int64_t> low = llvm::to_vector(llvm::seq<int64_t>(0, length));
+    SmallVector<int64_t> high = llvm::to_vector(llvm::seq<int64_t>(length, 2 * length));
+    Value lows = vector::ShuffleOp::create(b, vector, vector, low);
+    Value highs = vector::ShuffleOp::create(b, vector, vector, high);
+    vector = createFold(b, kind, lows, highs);
+  }
+  return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
+}
+
+/// Exchanges the off-diagonal quarters of blocks of 2s by 2s, for s from half the size down to 1.
+SmallVector<Value> descent::plan::transpose(ImplicitLocOpBuilder &b, ArrayRef<Value> rows) {
+  SmallVector<Value> block(rows);
+  int64_t size = rows.size();
+  for (int64_t s = size / 2; s > 0; s /= 2) {
+    SmallVector<int64_t> upper, lower;
+    for (int64_t lane = 0; lane < size; ++lane) {
+      upper.push_back(lane & s ? size + lane - s : lane);
+      lower.push_back(lane & s ? size + lane : lane + s);
+    }
+    for (int64_t row = 0; row < size; ++row) {
+      if (row & s)
+        continue;
+      Value first = block[row], second = block[row + s];
+      block[row] = vector::ShuffleOp::create(b, first, second, upper);
+      block[row + s] = vector::ShuffleOp::create(b, first, second, lower);
+    }
+  }
+  return block;
+}

@@ -1,0 +1,85 @@
+// Emits the kernels of a plan's stages.
+#include "Kernel.h"
+
+#include "descent/Conversion/Passes.h"
+
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
+
+namespace descent {
+#define GEN_PASS_DEF_CONVERTPLANTOLOOPS
+#include "descent/Conversion/Passes.h.inc"
+} // namespace descent
+
+using namespace mlir;
+using namespace descent::plan;
+
+static FailureOr<func::FuncOp> createStageKernel(ImplicitLocOpBuilder &b, Operation *stage, unsigned vectorBits) {
+  using Result = FailureOr<func::FuncOp>;
+  return llvm::TypeSwitch<Operation *, Result>(stage)
+      .Case([&](SweepOp op) { return createSweepKernel(b, op, vectorBits); })
+      .Case([&](ProductOp op) { return createProductKernel(b, op, vectorBits); })
+      .Case([&](OrientOp op) -> Result { return createOrientKernel(b, op, vectorBits); })
+      .Case([&](CombineOp op) -> Result { return createCombineKernel(b, op); })
+      .Case([&](FoldOp op) -> Result { return createFoldKernel(b, op, vectorBits); })
+      .Case([&](ScalarsOp op) -> Result { return createScalarsKernel(b, op); });
+}
+
+namespace {
+/// The module's kernels, each body once.
+class KernelLibrary {
+public:
+  explicit KernelLibrary(ModuleOp module) : symbols(module) {}
+
+  /// Names a new kernel, or drops it for the one with the same body.
+  FlatSymbolRefAttr add(func::FuncOp function, StringRef name) {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    function.print(os, OpPrintingFlags().useLocalScope());
+    FlatSymbolRefAttr &known = byText[text];
+    if (known) {
+      function.erase();
+      return known;
+    }
+    function->remove();
+    function.setName(name);
+    symbols.insert(function);
+    return known = FlatSymbolRefAttr::get(function.getNameAttr());
+  }
+
+private:
+  SymbolTable symbols;
+  llvm::StringMap<FlatSymbolRefAttr> byText;
+};
+
+struct ConvertPlanToLoops : descent::impl::ConvertPlanToLoopsBase<ConvertPlanToLoops> {
+  using ConvertPlanToLoopsBase::ConvertPlanToLoopsBase;
+
+  void runOnOperation() override {
+    if (vectorBits < 128 || !llvm::isPowerOf2_32(vectorBits)) {
+      emitError(getOperation().getLoc(), "vector-bits must be a power of two from 128 on, not ") << vectorBits;
+      return signalPassFailure();
+    }
+    KernelLibrary library(getOperation());
+    for (ProgramOp program : getOperation().getOps<ProgramOp>())
+      for (TrackOp track : program.getBody()->getOps<TrackOp>())
+        if (failed(lowerTrack(track, library)))
+          return signalPassFailure();
+  }
+
+  LogicalResult lowerTrack(TrackOp track, KernelLibrary &library) {
+    for (auto [index, stage] : llvm::enumerate(getStages(track))) {
+      ImplicitLocOpBuilder b(stage->getLoc(), &getContext());
+      b.setInsertionPointToEnd(getOperation().getBody());
+      FailureOr<func::FuncOp> function = createStageKernel(b, stage, vectorBits);
+      if (failed(function))
+        return failure();
+      std::string name = llvm::formatv("{0}_{1}_{2}", track.getSymName(), index, stage->getName().stripDialect());
+      stage->setAttr("kernel", library.add(*function, name));
+    }
+    return success();
+  }
+};
+} // namespace
