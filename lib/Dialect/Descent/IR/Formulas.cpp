@@ -21,8 +21,7 @@ Value formula::constantLike(ImplicitLocOpBuilder &b, double value, Value like) {
 Value formula::broadcastLike(ImplicitLocOpBuilder &b, Value value, Value like) {
   if (value.getType() == like.getType())
     return value;
-  auto type = tensorOf(like).clone(b.getF64Type());
-  return BroadcastOp::create(b, type, value);
+  return BroadcastOp::create(b, tensorOf(like), value);
 }
 
 Value formula::add(ImplicitLocOpBuilder &b, Value x, Value y) { return arith::AddFOp::create(b, x, y); }

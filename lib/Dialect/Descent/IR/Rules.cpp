@@ -142,6 +142,12 @@ template <typename Op> static BlockArgument appendArgument(Op op, RoleAttr role,
   return op.getBody().addArgument(role.getType(getElement(op.getBody().front())), loc);
 }
 
+template <typename Op> static void replaceRole(Op op, unsigned index, RoleAttr role) {
+  SmallVector<Attribute> roles(op.getRoles().begin(), op.getRoles().end());
+  roles[index] = role;
+  op.setRolesAttr(ArrayAttr::get(op.getContext(), roles));
+}
+
 #define DESCENT_BODY_METHODS(Op)                                                                                       \
   ParseResult Op::parse(OpAsmParser &parser, OperationState &result) { return parseBody(parser, result); }             \
   void Op::print(OpAsmPrinter &printer) { printBody(printer, *this); }                                                 \
@@ -154,6 +160,7 @@ template <typename Op> static BlockArgument appendArgument(Op op, RoleAttr role,
   BlockArgument Op::getArgument(RoleKind kind) {                                                                       \
     return findArgument(*this, [&](RoleAttr role) { return role.getKind() == kind; });                                 \
   }                                                                                                                    \
+  void Op::setRole(unsigned index, RoleAttr role) { replaceRole(*this, index, role); }                                 \
   BlockArgument Op::addArgument(RoleAttr role, Location loc) { return appendArgument(*this, role, loc); }
 
 DESCENT_BODY_METHODS(OptimizerOp)

@@ -24,6 +24,8 @@ def Descent_NormAttrInterface : AttrInterface<"NormAttrInterface"> {
     InterfaceMethod<"Emits the point of the ball of `radius` (f64) that is nearest to `x` in l2.",
       "::mlir::Value", "emitProjection",
       (ins "::mlir::ImplicitLocOpBuilder &":$b, "::mlir::Value":$x, "::mlir::Value":$radius)>,
+    InterfaceMethod<"The norm itself, or `given` for the norm that a group gives.", "::descent::NormAttrInterface",
+      "instantiate", (ins "::descent::NormAttrInterface":$given)>,
   ];
 }
 
@@ -42,6 +44,7 @@ class Descent_Norm<string cppName, string norm_mnemonic> : AttrDef<Descent_Diale
   code dualNorm = "";
   code lmo = "";
   code project = "";
+  code instantiate = "return *this;";
   let extraClassDefinition = !strconcat(
     "::descent::Footprint $cppClass::getFootprint() const { return ::descent::Footprint::", footprint, "; }\n",
     "bool $cppClass::isOriented() const { return ", oriented, "; }\n",
@@ -59,7 +62,8 @@ class Descent_Norm<string cppName, string norm_mnemonic> : AttrDef<Descent_Diale
     "::mlir::Value $cppClass::emitLmo(::mlir::ImplicitLocOpBuilder &b, ::mlir::Value x) const {",
     !if(!empty(lmo), "return {};", lmo), "}\n",
     "::mlir::Value $cppClass::emitProjection(::mlir::ImplicitLocOpBuilder &b, ::mlir::Value x, ::mlir::Value radius) const {",
-    !if(!empty(project), "return {};", project), "}\n");
+    !if(!empty(project), "return {};", project), "}\n",
+    "::descent::NormAttrInterface $cppClass::instantiate(::descent::NormAttrInterface given) const {", instantiate, "}\n");
 }
 
 //===----------------------------------------------------------------------===//
@@ -231,6 +235,7 @@ def Descent_GivenNorm : Descent_Norm<"GivenNorm", "given"> {
   let dualNorm = [{ return {}; }];
   let lmo = [{ return {}; }];
   let project = [{ return {}; }];
+  let instantiate = [{ return given; }];
 }
 
 #endif // DESCENT_DIALECT_DESCENT_IR_DESCENTNORMS_TD

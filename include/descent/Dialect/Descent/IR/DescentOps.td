@@ -30,6 +30,7 @@ class Descent_BodyOp<string mnemonic, list<Trait> traits> : Descent_Op<mnemonic,
   let hasRegionVerifier = 1;
   code shared_declarations = [{
     RoleAttr getRole(unsigned index) { return ::llvm::cast<RoleAttr>(getRoles()[index]); }
+    void setRole(unsigned index, RoleAttr role);
     /// The argument with this name, or null.
     ::mlir::BlockArgument getArgument(::llvm::StringRef name);
     /// The only argument of this kind, or null.
