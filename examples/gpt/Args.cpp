@@ -19,14 +19,14 @@ Trains a small character-level GPT with an optimizer that Descent compiled.
   --data FILE        the text to learn
   --rule NAME        lanton (default) or adamw
   --lr SCALE         multiplies the default learning rate of every group (1)
-  --steps N          length of the run and of its learning-rate schedule (400)
+  --steps N          length of the run and of its learning-rate schedule (800)
   --stop-after N     stop after step N, as if interrupted
   --seed N           initial weights and order of the data (1)
   --threads N        0: one a processor (0)
   --batch N          sequences in a batch (16)
   --accumulate N     batches whose gradients make a step (1)
   --loss-scale X     factor on all gradients of the backward pass, taken out again by the optimizer (1)
-  --context N        characters in a sequence (128)
+  --context N        characters in a sequence (64)
   --layers N, --width N, --heads N
                      shape of the model (4, 128, 4)
   --eval-every N     steps between two validations; 0: only after the last step (50)

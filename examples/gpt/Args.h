@@ -11,8 +11,8 @@ namespace gpt {
 struct Args {
   std::string data, rule = "lanton", save, resume, log;
   double learningRateScale = 1, lossScale = 1;
-  int64_t steps = 400, stopAfter = 0, threads = 0, batch = 16, accumulate = 1;
-  int64_t context = 128, layers = 4, width = 128, heads = 4;
+  int64_t steps = 800, stopAfter = 0, threads = 0, batch = 16, accumulate = 1;
+  int64_t context = 64, layers = 4, width = 128, heads = 4;
   int64_t saveEvery = 0, evalEvery = 50;
   std::optional<int64_t> seed; // not given: 1, or the checkpoint's
   bool quiet = false, help = false;

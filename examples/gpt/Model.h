@@ -38,7 +38,7 @@ public:
 
   /// Normal weights of standard deviation `deviation`, those that write to the residual stream divided by
   /// sqrt(2 layers); norms 1; biases 0.
-  void initialize(uint64_t seed, double deviation = 0.02);
+  void initialize(uint64_t seed, double deviation = 0.05);
 
   /// The mean cross entropy of `targets`; both arrays hold sequences * context tokens.
   double forward(const int *tokens, const int *targets);

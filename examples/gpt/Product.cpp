@@ -65,24 +65,28 @@ static void multiplyTile(const Factor<T> &a, int64_t row, const T *panel, T (&ou
   }
 }
 
+/// Writes, or adds, the part of a tile that lies within the result.
+template <class T>
+static void storeTile(const Destination<T> &destination, int64_t row, int64_t rows, int64_t col, int64_t cols,
+                      const T (&tile)[tileRows][Tile<T>::cols]) {
+  for (int64_t i = 0; i < rows; ++i) {
+    T *target = destination.data + (row + i) * destination.stride + col;
+    for (int64_t j = 0; j < cols; ++j)
+      target[j] = destination.add ? target[j] + tile[i][j] : tile[i][j];
+  }
+}
+
 /// Rows [begin, end) of the result, all panels.
 template <class T>
 static void multiplyRows(const Factor<T> &a, int64_t bCols, const Destination<T> &destination, const T *panels,
                          int64_t begin, int64_t end) {
   constexpr int64_t width = Tile<T>::cols;
-  alignas(vectorBytes) T out[tileRows][width];
-  for (int64_t col = 0; col < bCols; col += width) {
-    const T *panel = panels + col * a.cols;
-    int64_t cols = std::min(width, bCols - col);
+  alignas(vectorBytes) T tile[tileRows][width];
+  for (int64_t col = 0; col < bCols; col += width)
     for (int64_t row = begin; row < end; row += tileRows) {
-      multiplyTile(a, row, panel, out);
-      for (int64_t i = 0; i < std::min<int64_t>(tileRows, end - row); ++i) {
-        T *target = destination.data + (row + i) * destination.stride + col;
-        for (int64_t j = 0; j < cols; ++j)
-          target[j] = destination.add ? target[j] + out[i][j] : out[i][j];
-      }
+      multiplyTile(a, row, panels + col * a.cols, tile);
+      storeTile(destination, row, std::min<int64_t>(tileRows, end - row), col, std::min(width, bCols - col), tile);
     }
-  }
 }
 
 template <class T> static int64_t panelCount(const Factor<T> &b) {
