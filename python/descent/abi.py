@@ -132,6 +132,7 @@ class EntryPoints:
     """The functions of one artifact; a failure becomes an exception."""
 
     def __init__(self, library: ctypes.CDLL, name: str, path: str) -> None:
+        self._functions: dict[str, Any] = {}
         for entry, (result, arguments) in ENTRY_POINTS.items():
             try:
                 function = getattr(library, f"{name}_{entry}")
@@ -140,28 +141,28 @@ class EntryPoints:
                     Code.INVALID_ARGUMENT, f"'{path}' has no function '{name}_{entry}'; is '{name}' its name?"
                 ) from None
             function.restype, function.argtypes = result, arguments
-            setattr(self, f"_{entry}", function)
+            self._functions[entry] = function
 
     def text(self, entry: str) -> str:
-        return str(getattr(self, f"_{entry}")().decode())
+        return str(self._functions[entry]().decode())
 
     def number(self, entry: str, *arguments: Any) -> int:
-        return int(getattr(self, f"_{entry}")(*arguments))
+        return int(self._functions[entry](*arguments))
 
     def call(self, entry: str, *arguments: Any) -> None:
         """A function that returns a `descent_code`."""
         error = sized(ErrorStruct())
-        code = getattr(self, f"_{entry}")(*arguments, ctypes.byref(error))
+        code = self._functions[entry](*arguments, ctypes.byref(error))
         if code != Code.OK:
             raise Error(code, error.message.decode(errors="replace"))
 
     def count(self, entry: str, *arguments: Any) -> int:
         """A function that returns a number, or -1 on failure."""
         error = sized(ErrorStruct())
-        value = int(getattr(self, f"_{entry}")(*arguments, ctypes.byref(error)))
+        value = int(self._functions[entry](*arguments, ctypes.byref(error)))
         if value < 0:
             raise Error(error.code, error.message.decode(errors="replace"))
         return value
 
     def destroy(self, plan: Any) -> None:
-        self._plan_destroy(plan)
+        self._functions["plan_destroy"](plan)

@@ -19,7 +19,7 @@ class Code(enum.IntEnum):
 
 
 class Error(Exception):
-    """A call was refused. Nothing was changed."""
+    """A call was refused, and changed nothing. One exception: a step whose `parallel` misbehaves is completed first."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)

@@ -106,14 +106,17 @@ def place_cube(cube: Array, what: str, type_name: str, writable: bool = False) -
     if 0 in cube.shape:
         raise invalid_layer(f"{what} has no elements: its shape is {cube.shape}")
     batch, rows, cols = cube.shape
-    strides = [_elements(stride, cube.itemsize, what) for stride in cube.strides]
-    if cols > 1 and strides[2] != 1:
+    # The stride of an axis of one element means nothing, and NumPy may put anything there.
+    packed = (rows * cols, cols, 1)
+    batch_stride, row_stride, col_stride = (
+        _elements(stride, cube.itemsize, what) if size > 1 else default
+        for stride, size, default in zip(cube.strides, cube.shape, packed)
+    )
+    if col_stride != 1:
         raise invalid_layer(
-            f"the last axis of {what} is not contiguous: its stride is {strides[2]} elements, wanted 1; "
+            f"the last axis of {what} is not contiguous: its stride is {col_stride} elements, wanted 1; "
             "copy it with numpy.ascontiguousarray, or describe the transposed matrix"
         )
-    row_stride = strides[1] if rows > 1 else cols
-    batch_stride = strides[0] if batch > 1 else rows * cols
     if row_stride < cols:
         raise invalid_layer(f"the rows of {what} are {row_stride} elements apart, wanted at least {cols}")
     if batch_stride < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from collections.abc import Callable
@@ -22,15 +23,29 @@ if "DESCENT_BUILD_DIR" in os.environ:
     os.environ.setdefault("DESCENT_BUILD", str(ROOT / os.environ["DESCENT_BUILD_DIR"]))
 
 
+def compile_once(folder: Path, rule: str, options: tuple[str, ...]) -> descent.Artifact:
+    """Whoever comes first compiles; the others wait and load."""
+    import descent
+
+    own_folder = folder / "".join(c if c.isalnum() else "_" for c in "-".join((rule, *options)))
+    own_folder.mkdir(exist_ok=True)
+    output = own_folder / f"{rule}.so"
+    with open(own_folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return descent.load(output) if output.exists() else descent.compile(rule, output, *options)
+
+
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case, str], descent.Artifact]:
     """The artifact of a case and a storage. DESCENT_TEST_TARGET names another target than the compiler's default."""
-    import descent
     from descent.compiler import find_program
 
     if find_program() is None:
         pytest.skip("descent-compile is not built: DESCENT_BUILD is not set, and it is not in PATH")
-    folder = tmp_path_factory.mktemp("artifacts")
+    # Workers of pytest-xdist share what is compiled: their temporary folders have one parent, made for this session.
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "artifacts"
+    folder.mkdir(exist_ok=True)
     target = os.environ.get("DESCENT_TEST_TARGET")
     cache: dict[tuple[str, ...], descent.Artifact] = {}
 
@@ -38,9 +53,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case, str], 
         options = (*case.options, "--storage", storage, *(("--target", target) if target else ()))
         key = (case.rule, *options)
         if key not in cache:
-            own_folder = folder / str(len(cache))
-            own_folder.mkdir()
-            cache[key] = descent.compile(case.rule, own_folder / f"{case.rule}.so", *options)
+            cache[key] = compile_once(folder, case.rule, options)
         return cache[key]
 
     return build

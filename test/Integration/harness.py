@@ -53,6 +53,11 @@ class Case:
         )
 
     @property
+    def reduces(self) -> bool:
+        """An update needs a sum over entries."""
+        return self.iterates or self.rule == "lanton" or self.norm not in (None, "#descent.max", "#descent.l1")
+
+    @property
     def signs(self) -> bool:
         """Its directions jump where an average passes through zero."""
         return self.rule == "lion" or self.norm == "#descent.max"

@@ -67,7 +67,7 @@ def tolerance(run: Run, layer: OracleLayer, step_size: float) -> float:
     input, which the iteration amplifies by at most its slope at zero.
     """
     norm, entries = run.case.oracle_norm, layer.w.size
-    amplification = float(np.sqrt(entries))
+    amplification = float(np.sqrt(entries)) if run.case.reduces else 1.0
     if run.case.iterates:
         amplification *= 485.0  # Jordan's list
     if run.case.rule == "lanton" and norm is not None and norm.dual_method is not None:
@@ -87,11 +87,12 @@ def check_weights(run: Run, steps: list[float]) -> None:
     for index, tensor in enumerate(run.tensors):
         for found, layer in zip(run.found(index), run.oracle[index], strict=True):
             bound = tolerance(run, layer, steps[index])
-            wrong = np.abs(found - layer.w) > bound
+            # Written so that a NaN is wrong.
+            wrong = ~(np.abs(found - layer.w) <= bound)
             # Near zero the sign of a rounded average may be the other one. An average is off by a few units in its last
             # place, so that happens to about one entry in a million each step; it then moves the other way, twice as far.
             flips = 2 if run.case.signs and run.storage != "f64" else 0
-            far = np.abs(found - layer.w) > bound + 2.0 * steps[index] * flips
+            far = ~(np.abs(found - layer.w) <= bound + 2.0 * steps[index] * flips)
             assert np.count_nonzero(wrong) <= flips and not far.any(), (
                 f"layer '{tensor.name}', step {run.t}: off by {np.abs(found - layer.w).max():.3g}, bound {bound:.3g}"
             )
@@ -210,10 +211,9 @@ def test_bits_do_not_depend_on_where_rows_lie(case: Case, compiled: Compile) -> 
         assert runs[0].bits(index) == runs[1].bits(index), tensor.name
 
 
-@representatives
+# LANTON takes the quietest layer of the group as its measure.
+@pytest.mark.parametrize("case", [case for case in REPRESENTATIVES if case.rule != "lanton"], ids=str)
 def test_bits_do_not_depend_on_other_layers(case: Case, compiled: Compile) -> None:
-    if case.rule == "lanton":
-        pytest.skip("LANTON takes the quietest layer of the group as its measure")
     artifact = compiled(case, "f32")
     together = Run(artifact, case, "f32")
     alone = [Run(artifact, case, "f32", (tensor,)) for tensor in TABLE]
@@ -299,6 +299,17 @@ def test_a_saved_optimizer_goes_on_where_it_was(case: Case, compiled: Compile) -
         run.step()
     for index in range(len(TABLE)):
         assert first.bits(index) == second.bits(index), TABLE[index].name
+
+
+def test_scalars_are_computed_in_f64(compiled: Compile) -> None:
+    """1 - 0.999 in f32 is off by 1e-5, which would show in the first step from a weight of zero."""
+    case = next(case for case in CASES if case.rule == "adamw")
+    w = np.zeros((20, 30), np.float32)
+    g = np.random.default_rng(1).standard_normal(w.shape).astype(np.float32)
+    with compiled(case, "f32").optimizer([descent.Layer("w", w, g)]) as optimizer:
+        optimizer.step(1, hyper={"lr": 0.5, "weight_decay": 0.0})
+    wide = g.astype(np.float64)
+    np.testing.assert_allclose(w, -0.5 * wide / (np.abs(wide) + 1e-8), rtol=8 * EPS["f32"], atol=0)
 
 
 @pytest.mark.parametrize("storage", ["f64", "f32"])
