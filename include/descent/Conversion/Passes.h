@@ -2,6 +2,8 @@
 #ifndef DESCENT_CONVERSION_PASSES_H
 #define DESCENT_CONVERSION_PASSES_H
 
+#include "descent/Dialect/Plan/IR/Plan.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"

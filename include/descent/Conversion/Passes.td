@@ -4,6 +4,25 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ConvertDescentToPlan : Pass<"convert-descent-to-plan", "::mlir::ModuleOp"> {
+  let summary = "turn the rules of a recipe into a plan";
+  let description = [{
+    Requires one recipe whose groups use instances of rules, lowered to element-wise operations, reductions, products and
+    orientations of one element type (`descent-expand`). Places every operation in a stage: element-wise operations over
+    the same entries share a sweep or become the epilogue of a product, reductions join the stage that computes their
+    operand, and values are computed as late as their first use allows, so that what a cut does not need sinks below it.
+
+    Guarantees that a state is overwritten after its last reader, that nothing is stored before the decision to skip,
+    and that scratch which outlives a segment lives as long as the layer. Replaces the recipe, its rules and its shared
+    bodies by one `plan.program` named after the recipe.
+
+    Fails on an operation without a place in a plan, on a cycle through totals, and on a hyperparameter without a value.
+  }];
+  let options = [Option<"storage", "storage", "std::string", "\"f32\"",
+                        "f32 or f64 everywhere, or bf16 parameters and gradients with f32 states">];
+  let dependentDialects = ["::descent::plan::PlanDialect", "::mlir::arith::ArithDialect"];
+}
+
 def ConvertPlanToLoops : Pass<"convert-plan-to-loops", "::mlir::ModuleOp"> {
   let summary = "emit a function of loops and vectors for every stage of a plan";
   let description = [{

@@ -1,0 +1,79 @@
+// The pass: one program from one recipe.
+#include "TrackBuilder.h"
+
+#include "descent/Conversion/Passes.h"
+
+namespace descent {
+#define GEN_PASS_DEF_CONVERTDESCENTTOPLAN
+#include "descent/Conversion/Passes.h.inc"
+} // namespace descent
+
+using namespace mlir;
+using namespace descent;
+
+static std::optional<StorageTypes> getStorageTypes(StringRef name, MLIRContext *context) {
+  Type f32 = Float32Type::get(context), f64 = Float64Type::get(context), bf16 = BFloat16Type::get(context);
+  return llvm::StringSwitch<std::optional<StorageTypes>>(name)
+      .Case("f32", StorageTypes{f32, f32, f32})
+      .Case("f64", StorageTypes{f64, f64, f64})
+      .Case("bf16", StorageTypes{bf16, bf16, f32})
+      .Default(std::nullopt);
+}
+
+/// The rules that the recipe's groups use, in order, then the shared bodies.
+static FailureOr<SmallVector<Operation *>> getBodies(ModuleOp module, RecipeOp recipe) {
+  SmallVector<Operation *> bodies;
+  for (auto group : recipe.getBody().getOps<GroupOp>()) {
+    auto rule = module.lookupSymbol<OptimizerOp>(group.getRule());
+    if (llvm::is_contained(bodies, rule.getOperation()))
+      return group.emitOpError() << "shares its rule with another group; instantiate it first ('descent-instantiate-groups')";
+    bodies.push_back(rule);
+  }
+  for (auto body : module.getOps<SharedOp>())
+    bodies.push_back(body);
+  return bodies;
+}
+
+static LogicalResult convert(ModuleOp module, RecipeOp recipe, const StorageTypes &storage) {
+  FailureOr<SmallVector<Operation *>> bodies = getBodies(module, recipe);
+  if (failed(bodies))
+    return failure();
+  FailureOr<Totals> totals = Totals::compute(*bodies);
+  if (failed(totals))
+    return failure();
+  OpBuilder builder(recipe);
+  auto program = plan::ProgramOp::create(builder, recipe.getLoc(), recipe.getSymNameAttr(),
+                                         builder.getI64IntegerAttr(totals->getNumSegments()),
+                                         recipe->getAttrOfType<FloatAttr>("descent.clip_global_norm"),
+                                         recipe->getAttrOfType<UnitAttr>("descent.skip_nonfinite"));
+  builder.createBlock(&program.getRegion());
+  for (const Total &total : totals->getAll())
+    plan::TotalOp::create(builder, recipe.getLoc(), total.kind, total.name, total.reach);
+  for (auto group : recipe.getBody().getOps<GroupOp>())
+    if (failed(TrackBuilder(builder, *totals, storage).buildGroup(group, module.lookupSymbol<OptimizerOp>(group.getRule()))))
+      return failure();
+  for (auto body : module.getOps<SharedOp>())
+    if (failed(TrackBuilder(builder, *totals, storage).buildShared(body)))
+      return failure();
+  recipe.erase();
+  for (Operation *body : *bodies)
+    body->erase();
+  return success();
+}
+
+namespace {
+struct ConvertDescentToPlan : descent::impl::ConvertDescentToPlanBase<ConvertDescentToPlan> {
+  using ConvertDescentToPlanBase::ConvertDescentToPlanBase;
+  void runOnOperation() override {
+    std::optional<StorageTypes> types = getStorageTypes(storage, &getContext());
+    auto recipes = llvm::to_vector(getOperation().getOps<RecipeOp>());
+    if (!types)
+      getOperation().emitError() << "unknown storage '" << storage << "': expected f32, f64 or bf16";
+    else if (recipes.size() != 1)
+      getOperation().emitError() << "needs one 'descent.recipe', found " << recipes.size();
+    else if (succeeded(convert(getOperation(), recipes.front(), *types)))
+      return;
+    signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,302 @@
+// Places the operations of a rule in time.
+#include "Schedule.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include <set>
+
+using namespace mlir;
+using namespace descent;
+
+//===----------------------------------------------------------------------===//
+// What an operation becomes
+//===----------------------------------------------------------------------===//
+
+static bool isTensor(Value value) { return isa<RankedTensorType>(value.getType()); }
+
+static plan::Extent getExtent(Side side) {
+  switch (side) {
+  case Side::Rows:
+    return plan::Extent::Rows;
+  case Side::Cols:
+    return plan::Extent::Cols;
+  case Side::Short:
+    return plan::Extent::Short;
+  case Side::Long:
+    return plan::Extent::Long;
+  }
+  llvm_unreachable("a side without an extent");
+}
+
+std::pair<plan::Extent, plan::Extent> Schedule::getDomain(RankedTensorType type) {
+  SmallVector<Side, 2> sides = *getSides(type);
+  if (sides.size() == 1)
+    return {plan::Extent::One, getExtent(sides[0])};
+  return {getExtent(sides[0]), getExtent(sides[1])};
+}
+
+std::pair<plan::Extent, plan::Extent> Schedule::getDomain(Operation *op) {
+  bool reduces = isa<ReduceOp, InnerOp>(op);
+  return getDomain(cast<RankedTensorType>(reduces ? op->getOperand(0).getType() : op->getResult(0).getType()));
+}
+
+/// Whether the operation computes every entry of its result from the same entries of its tensors.
+static bool isElementwise(Operation *op) {
+  return isa<BroadcastOp>(op) || (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1);
+}
+
+/// Whether a consumer needs the value in memory rather than entry by entry.
+static bool needsMemory(Operation *consumer) { return isa<ProductOp, OrientOp>(consumer); }
+
+Work Schedule::classify(Operation *op) const {
+  bool hasTensor = llvm::any_of(op->getOperands(), isTensor) || llvm::any_of(op->getResults(), isTensor);
+  if (isa<UpdateOp>(op) || (!hasTensor && op->getNumResults() == 0))
+    return Work::None;
+  if (!hasTensor)
+    return Work::Number;
+  if (isa<ReduceOp, InnerOp>(op))
+    return Work::Reduce;
+  if (isa<ProductOp>(op))
+    return Work::Product;
+  if (isa<OrientOp>(op))
+    return Work::Orient;
+  if (llvm::any_of(op->getUsers(), needsMemory))
+    return Work::Entry;
+  if (isa<BroadcastOp, arith::ExtFOp>(op))
+    return Work::Free;
+  bool readOnly = llvm::all_of(op->getOperands(), [&](Value operand) {
+    if (!isTensor(operand))
+      return true;
+    if (auto argument = dyn_cast<BlockArgument>(operand))
+      return !rule.getUpdate().getValueFor(argument.getArgNumber());
+    Operation *producer = operand.getDefiningOp();
+    return work.lookup(producer) == Work::Free && !isa<arith::ExtFOp>(producer);
+  });
+  return readOnly ? Work::Free : Work::Entry;
+}
+
+LogicalResult Schedule::classify() {
+  for (Operation &op : rule.getBody().front()) {
+    for (Value value : llvm::concat<Value>(llvm::to_vector<4>(op.getOperands()), llvm::to_vector<4>(op.getResults())))
+      if (auto type = dyn_cast<RankedTensorType>(value.getType()); type && failed(getSides(type)))
+        return op.emitOpError() << "has a tensor of type " << type
+                                << ", which is neither shaped like the parameter nor described by '#descent.dims'";
+    Work kind = classify(&op);
+    bool known = kind != Work::Free && kind != Work::Entry;
+    if (!known && !isElementwise(&op))
+      return op.emitOpError() << "has no place in a plan; lower it first ('descent-expand')";
+    work[&op] = kind;
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// As early as possible
+//===----------------------------------------------------------------------===//
+
+/// The first time at which `user` can use `value`.
+Time Schedule::getAvailable(Value value, Operation *user) const {
+  Operation *producer = value.getDefiningOp();
+  if (!producer)
+    return {};
+  Time time = times.lookup(producer);
+  switch (work.lookup(producer)) {
+  case Work::Reduce:
+  case Work::Orient:
+    return time.next();
+  case Work::Entry:
+  case Work::Product: {
+    bool otherStage = needsMemory(user) || (isTensor(value) && !isa<UpdateOp>(user) &&
+                                            getDomain(cast<RankedTensorType>(value.getType())) != getDomain(user));
+    return otherStage ? time.next() : time;
+  }
+  default:
+    return time;
+  }
+}
+
+void Schedule::placeEarliest() {
+  std::set<StageKey> products;
+  for (Operation &op : rule.getBody().front()) {
+    Time time{segments.lookup(&op), 0};
+    for (Value operand : op.getOperands())
+      time = std::max(time, getAvailable(operand, &op));
+    if (const Total *total = totals.getReceived(&op))
+      time = std::max(time, Time{total->cut + 1, 0});
+    // A stage has one product.
+    while (work.lookup(&op) == Work::Product && !products.insert({time, getDomain(&op)}).second)
+      time = time.next();
+    times[&op] = time;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// As late as the first use allows
+//===----------------------------------------------------------------------===//
+
+/// Visits what reads the value, through operations that are recomputed where they are used.
+void Schedule::forEachConsumer(Value value, function_ref<void(Operation *)> visit) const {
+  for (Operation *user : value.getUsers()) {
+    if (isa<UpdateOp>(user))
+      continue;
+    if (work.lookup(user) == Work::Free)
+      forEachConsumer(user->getResult(0), visit);
+    else
+      visit(user);
+  }
+}
+
+void Schedule::sinkBelowCuts() {
+  int64_t last = totals.getNumSegments() - 1;
+  for (Operation &op : llvm::reverse(rule.getBody().front().getOperations())) {
+    if (const Total *total = totals.getContribution(&op)) {
+      segments[&op] = total->cut;
+      continue;
+    }
+    int64_t latest = last;
+    if (op.getNumResults() == 1) {
+      for (Operation *user : op.getResult(0).getUsers())
+        if (!isa<UpdateOp>(user))
+          latest = std::min(latest, segments.lookup(user));
+      bool isStoredOnly = llvm::all_of(op.getResult(0).getUsers(), llvm::IsaPred<UpdateOp>);
+      if (isStoredOnly)
+        latest = std::max(totals.getEarliest(&op), totals.getFirstStore());
+    }
+    segments[&op] = std::max(latest, totals.getEarliest(&op));
+  }
+}
+
+/// Moves an entry-by-entry operation to the first stage that uses it. Returns whether it moved.
+bool Schedule::sink(Operation *op) {
+  std::optional<Time> latest;
+  auto limit = [&](Time time) { latest = latest ? std::min(*latest, time) : time; };
+  int64_t segment = times.lookup(op).segment;
+  forEachConsumer(op->getResult(0), [&](Operation *consumer) {
+    Time time = times.lookup(consumer);
+    if (time.segment != segment)
+      return;
+    bool otherStage = needsMemory(consumer) || getDomain(consumer) != getDomain(op);
+    limit(otherStage ? Time{segment, time.level - 1} : time);
+  });
+  if (!latest)
+    for (const Store &store : stores)
+      if (store.value == op->getResult(0))
+        limit(store.key.time);
+  if (!latest || *latest == times.lookup(op) || *latest < times.lookup(op))
+    return false;
+  times[op] = *latest;
+  return true;
+}
+
+void Schedule::sinkWithinSegments() {
+  for (bool moved = true; moved;) {
+    moved = false;
+    placeStores();
+    for (Operation &op : llvm::reverse(rule.getBody().front().getOperations()))
+      if (work.lookup(&op) == Work::Entry)
+        moved |= sink(&op);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Stores
+//===----------------------------------------------------------------------===//
+
+/// The first time at which a stage over `domain` may overwrite the argument.
+Time Schedule::getLastRead(unsigned argument, std::pair<plan::Extent, plan::Extent> domain) const {
+  Time last;
+  forEachConsumer(rule.getBody().getArgument(argument), [&](Operation *consumer) {
+    bool sameStage = !needsMemory(consumer) && getDomain(consumer) == domain;
+    Time time = times.lookup(consumer);
+    last = std::max(last, sameStage ? time : time.next());
+  });
+  // A value that is stored elsewhere reads the argument when it is stored.
+  for (const Store &store : stores)
+    if (store.value == rule.getBody().getArgument(argument))
+      last = std::max(last, store.key.domain == domain ? store.key.time : store.key.time.next());
+  return last;
+}
+
+void Schedule::placeStores() {
+  UpdateOp update = rule.getUpdate();
+  if (stores.empty())
+    for (auto [destination, value] : llvm::zip(update.getDestinations(), update.getValues()))
+      if (isTensor(value) && value != rule.getBody().getArgument(destination))
+        stores.push_back({static_cast<unsigned>(destination), value,
+                          {{totals.getFirstStore(), 0}, getDomain(cast<RankedTensorType>(value.getType()))}});
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (Store &store : stores) {
+      Time time = std::max(store.key.time, getLastRead(store.argument, store.key.domain));
+      time = std::max(time, getAvailable(store.value, update));
+      moved |= !(time == store.key.time);
+      store.key.time = time;
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// What is kept in memory
+//===----------------------------------------------------------------------===//
+
+void Schedule::keep(Value value, int64_t useSegment) {
+  if (!value.getDefiningOp())
+    return;
+  kept[value].acrossCut |= useSegment != times.lookup(value.getDefiningOp()).segment;
+}
+
+/// A stage needs the entries of `value`.
+void Schedule::require(Value value, const StageKey &key) {
+  Operation *producer = value.getDefiningOp();
+  if (!producer || !isTensor(value))
+    return;
+  Work kind = work.lookup(producer);
+  if (kind == Work::Free) {
+    for (Value operand : producer->getOperands())
+      require(operand, key);
+    return;
+  }
+  bool isComputedThere = (kind == Work::Entry || kind == Work::Product) && getStage(producer) == key;
+  if (!isComputedThere)
+    keep(value, key.time.segment);
+}
+
+void Schedule::keepValues() {
+  for (Operation &op : rule.getBody().front()) {
+    Work kind = work.lookup(&op);
+    if (kind == Work::Product || kind == Work::Orient)
+      for (Value operand : op.getOperands())
+        keep(operand, times.lookup(&op).segment);
+    if (kind == Work::Entry || kind == Work::Reduce)
+      for (Value operand : op.getOperands())
+        require(operand, getStage(&op));
+    // What is reduced to a number a row or column lies in memory in any case.
+    if ((kind == Work::Reduce && isTensor(op.getResult(0))) || kind == Work::Orient)
+      kept[op.getResult(0)];
+  }
+  for (const Store &store : stores)
+    require(store.value, store.key);
+}
+
+std::vector<StageKey> Schedule::getStages() const {
+  std::set<StageKey> keys;
+  for (auto [op, kind] : work)
+    if (kind == Work::Reduce || kind == Work::Product || kind == Work::Orient)
+      keys.insert(getStage(op));
+  for (const Store &store : stores)
+    keys.insert(store.key);
+  for (const auto &[value, unused] : kept)
+    keys.insert(getStage(value.getDefiningOp()));
+  return {keys.begin(), keys.end()};
+}
+
+FailureOr<Schedule> Schedule::compute(OptimizerOp rule, const Totals &totals) {
+  Schedule schedule(rule, totals);
+  if (failed(schedule.classify()))
+    return failure();
+  schedule.sinkBelowCuts();
+  schedule.placeEarliest();
+  schedule.sinkWithinSegments();
+  schedule.keepValues();
+  return schedule;
+}

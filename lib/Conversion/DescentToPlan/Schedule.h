@@ -1,0 +1,101 @@
+// When each operation of a rule happens: the stages of one track before they are built.
+#ifndef DESCENT_CONVERSION_DESCENTTOPLAN_SCHEDULE_H
+#define DESCENT_CONVERSION_DESCENTTOPLAN_SCHEDULE_H
+
+#include "Totals.h"
+
+#include <map>
+
+namespace descent {
+
+/// A point between two cuts. Stages of one time do not depend on each other.
+struct Time {
+  int64_t segment = 0, level = 0;
+  bool operator<(const Time &other) const {
+    return std::tie(segment, level) < std::tie(other.segment, other.level);
+  }
+  bool operator==(const Time &other) const { return segment == other.segment && level == other.level; }
+  Time next() const { return {segment, level + 1}; }
+};
+
+/// What an operation of a rule becomes.
+enum class Work {
+  Number,  // scalar work
+  Free,    // recomputed wherever it is used: it reads nothing that a step writes
+  Entry,   // computed entry by entry in one stage
+  Reduce,  // partial results of a stage
+  Product, // the source of a stage
+  Orient,  // a stage of its own
+  None     // not computed: what the caller is told
+};
+
+/// The time and domain of a stage.
+struct StageKey {
+  Time time;
+  std::pair<plan::Extent, plan::Extent> domain;
+  bool operator<(const StageKey &other) const {
+    return std::tie(time, domain) < std::tie(other.time, other.domain);
+  }
+  bool operator==(const StageKey &other) const { return time == other.time && domain == other.domain; }
+};
+
+/// What is stored where, and when.
+struct Store {
+  unsigned argument;
+  mlir::Value value;
+  StageKey key;
+};
+
+/// A value that is kept in memory between stages.
+struct Kept {
+  /// Whether a cut lies between the stage that computes it and one that uses it.
+  bool acrossCut = false;
+};
+
+/// Places the operations of one rule. Values are computed as late as their first use allows, so that few outlive
+/// their stage and nothing that a cut does not need precedes it; a state is overwritten after its last reader, and
+/// nothing is stored before the decision to skip.
+class Schedule {
+public:
+  static mlir::FailureOr<Schedule> compute(OptimizerOp rule, const Totals &totals);
+
+  Work getWork(mlir::Operation *op) const { return work.lookup(op); }
+  Time getTime(mlir::Operation *op) const { return times.lookup(op); }
+  /// The stage in which an Entry, Reduce or Product happens.
+  StageKey getStage(mlir::Operation *op) const { return {getTime(op), getDomain(op)}; }
+  llvm::ArrayRef<Store> getStores() const { return stores; }
+  /// Values that need a buffer, apart from arguments.
+  const llvm::MapVector<mlir::Value, Kept> &getKept() const { return kept; }
+  /// Every stage with a product, reductions, stores or kept values, in order, and the orientations.
+  std::vector<StageKey> getStages() const;
+
+  static std::pair<plan::Extent, plan::Extent> getDomain(mlir::RankedTensorType type);
+  static std::pair<plan::Extent, plan::Extent> getDomain(mlir::Operation *op);
+
+private:
+  Schedule(OptimizerOp rule, const Totals &totals) : rule(rule), totals(totals) {}
+  llvm::LogicalResult classify();
+  Work classify(mlir::Operation *op) const;
+  Time getAvailable(mlir::Value value, mlir::Operation *user) const;
+  void placeEarliest();
+  void sinkBelowCuts();
+  void sinkWithinSegments();
+  bool sink(mlir::Operation *op);
+  void placeStores();
+  Time getLastRead(unsigned argument, std::pair<plan::Extent, plan::Extent> domain) const;
+  void forEachConsumer(mlir::Value value, llvm::function_ref<void(mlir::Operation *)> visit) const;
+  void keepValues();
+  void require(mlir::Value value, const StageKey &key);
+  void keep(mlir::Value value, int64_t useSegment);
+
+  mutable OptimizerOp rule; // accessors of ops are not const
+  const Totals &totals;
+  llvm::DenseMap<mlir::Operation *, Work> work;
+  llvm::DenseMap<mlir::Operation *, Time> times;
+  llvm::DenseMap<mlir::Operation *, int64_t> segments;
+  std::vector<Store> stores;
+  llvm::MapVector<mlir::Value, Kept> kept;
+};
+} // namespace descent
+
+#endif // DESCENT_CONVERSION_DESCENTTOPLAN_SCHEDULE_H

@@ -1,0 +1,112 @@
+// Finds the totals of a recipe and the cuts at which they are folded.
+#include "Totals.h"
+
+using namespace mlir;
+using namespace descent;
+
+size_t Totals::getOrCreate(StringRef name, plan::CombineKind kind, plan::Reach reach) {
+  for (auto [index, total] : llvm::enumerate(totals))
+    if (total.name == name)
+      return index;
+  totals.push_back({name.str(), kind, reach, 0});
+  return totals.size() - 1;
+}
+
+static plan::CombineKind convert(CombineKind kind) { return static_cast<plan::CombineKind>(kind); }
+
+LogicalResult Totals::collect(Operation *body) {
+  StringRef bodyName = SymbolTable::getSymbolName(body).getValue();
+  int64_t ordinal = 0;
+  for (Operation &op : body->getRegion(0).front()) {
+    if (auto over = dyn_cast<OverLayersOp>(op)) {
+      // Instances of one rule meet in the model's totals; other totals are the track's own.
+      bool isModel = over.getReach() == Reach::Model && over.getTotal();
+      std::string name = isModel ? "model." + over.getTotal()->str() : (bodyName + "." + Twine(ordinal++)).str();
+      contributions[&op] = received[&op] =
+          getOrCreate(name, convert(over.getKind()), static_cast<plan::Reach>(over.getReach()));
+    } else if (auto contribute = dyn_cast<ContributeOp>(op)) {
+      contributions[&op] = getOrCreate("model." + contribute.getTotal().str(), convert(contribute.getKind()), plan::Reach::Model);
+    } else if (auto publish = dyn_cast<PublishOp>(op)) {
+      contributions[&op] =
+          getOrCreate((bodyName + "." + publish.getName()).str(), plan::CombineKind::Sum, plan::Reach::Model);
+    } else if (auto total = dyn_cast<TotalOp>(op)) {
+      received[&op] = getOrCreate("model." + total.getTotal().str(), convert(total.getKind()), plan::Reach::Model);
+    } else if (auto published = dyn_cast<PublishedOp>(op)) {
+      received[&op] = getOrCreate((published.getShared() + "." + published.getName()).str(), plan::CombineKind::Sum,
+                                  plan::Reach::Model);
+    }
+  }
+  return success();
+}
+
+/// The op's own word for how layers are folded, if it has one.
+static std::optional<plan::CombineKind> getKind(Operation *op) {
+  return llvm::TypeSwitch<Operation *, std::optional<plan::CombineKind>>(op)
+      .Case<OverLayersOp, ContributeOp, TotalOp>([](auto typed) { return convert(typed.getKind()); })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+LogicalResult Totals::checkReceived(ArrayRef<Operation *> bodies) {
+  llvm::DenseSet<size_t> contributed;
+  for (auto [op, index] : contributions)
+    contributed.insert(index);
+  for (Operation *body : bodies)
+    for (Operation &op : body->getRegion(0).front()) {
+      auto found = received.find(&op);
+      if (found != received.end() && !contributed.contains(found->second))
+        return op.emitOpError() << "reads '@" << totals[found->second].name << "', to which nothing contributes";
+      const Total *total = contributions.contains(&op) ? getContribution(&op) : getReceived(&op);
+      if (std::optional<plan::CombineKind> kind = getKind(&op); kind && total->kind != *kind)
+        return op.emitOpError() << "folds '@" << total->name << "' by " << plan::stringifyCombineKind(*kind)
+                                << ", but elsewhere it is folded by " << plan::stringifyCombineKind(total->kind);
+    }
+  return success();
+}
+
+/// Moves the op, and the total that it contributes to, behind what they need. Returns whether anything moved.
+bool Totals::visit(Operation *op) {
+  int64_t segment = 0;
+  for (Value operand : op->getOperands())
+    if (Operation *producer = operand.getDefiningOp())
+      segment = std::max(segment, earliest.lookup(producer));
+  bool moved = false;
+  if (auto found = contributions.find(op); found != contributions.end()) {
+    int64_t &cut = totals[found->second].cut;
+    moved = segment > cut;
+    cut = std::max(cut, segment);
+  }
+  if (auto found = received.find(op); found != received.end())
+    segment = totals[found->second].cut + 1;
+  moved |= segment > earliest.lookup(op);
+  earliest[op] = segment;
+  return moved;
+}
+
+LogicalResult Totals::placeCuts(ArrayRef<Operation *> bodies) {
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (Operation *body : bodies)
+      for (Operation &op : body->getRegion(0).front()) {
+        moved |= visit(&op);
+        if (earliest.lookup(&op) > static_cast<int64_t>(totals.size()))
+          return op.emitOpError() << "depends on itself through totals, a cycle";
+      }
+  }
+  for (const Total &total : totals)
+    numSegments = std::max(numSegments, total.cut + 2);
+  for (Operation *body : bodies)
+    for (auto skip : body->getRegion(0).getOps<SkipWhenOp>())
+      firstStore = std::max(firstStore, earliest.lookup(skip) + 1);
+  numSegments = std::max(numSegments, firstStore + 1);
+  return success();
+}
+
+FailureOr<Totals> Totals::compute(ArrayRef<Operation *> bodies) {
+  Totals result;
+  for (Operation *body : bodies)
+    if (failed(result.collect(body)))
+      return failure();
+  if (failed(result.checkReceived(bodies)) || failed(result.placeCuts(bodies)))
+    return failure();
+  return result;
+}

@@ -1,0 +1,301 @@
+// A track: arguments, stages in order, numbers on demand, cuts.
+#include "TrackBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace descent;
+
+//===----------------------------------------------------------------------===//
+// What the track is given
+//===----------------------------------------------------------------------===//
+
+static plan::BufferType getBufferType(Value argument, Type element) {
+  auto [rows, cols] = Schedule::getDomain(cast<RankedTensorType>(argument.getType()));
+  return plan::BufferType::get(argument.getContext(), rows, cols, element);
+}
+
+LogicalResult TrackBuilder::declareArgument(BlockArgument argument, RoleAttr role) {
+  Location loc = argument.getLoc();
+  auto number = [&](plan::Number kind) {
+    numbers[argument] = plan::NumberOp::create(builder, loc, builder.getF64Type(), kind);
+  };
+  switch (role.getKind()) {
+  case RoleKind::Param:
+    buffers[argument] = plan::WeightOp::create(builder, loc, getBufferType(argument, storage.weight));
+    break;
+  case RoleKind::Grad:
+    buffers[argument] = plan::GradientOp::create(builder, loc, getBufferType(argument, storage.gradient));
+    break;
+  case RoleKind::Input:
+    buffers[argument] = plan::InputOp::create(builder, loc, getBufferType(argument, storage.gradient), role.getName());
+    break;
+  case RoleKind::State:
+  case RoleKind::RowState:
+  case RoleKind::ColumnState: {
+    auto init = role.getInit() == InitKind::Param ? plan::StateInit::Parameter : plan::StateInit::Value;
+    FloatAttr value = role.getValue() ? role.getValue() : builder.getF64FloatAttr(0.0);
+    auto initAttr = plan::StateInitAttr::get(builder.getContext(), init);
+    buffers[argument] =
+        plan::StateOp::create(builder, loc, getBufferType(argument, storage.state), role.getName(), initAttr, value);
+    break;
+  }
+  case RoleKind::LayerState:
+    numbers[argument] =
+        plan::LayerStateOp::create(builder, loc, builder.getF64Type(), role.getName(),
+                                   role.getValue() ? role.getValue() : builder.getF64FloatAttr(0.0));
+    break;
+  case RoleKind::Hyper:
+    if (!role.getValue())
+      return emitError(loc) << "hyperparameter '" << role.getName().getValue() << "' has no default and the group gives none";
+    numbers[argument] = plan::HyperOp::create(builder, loc, builder.getF64Type(), role.getName(), role.getValue());
+    break;
+  case RoleKind::Factor:
+    numbers[argument] = plan::FactorOp::create(builder, loc, builder.getF64Type(), role.getName());
+    break;
+  case RoleKind::Step:
+    number(plan::Number::Step);
+    break;
+  case RoleKind::Updates:
+    number(plan::Number::Updates);
+    break;
+  case RoleKind::Loss:
+    number(plan::Number::Loss);
+    break;
+  case RoleKind::GroupState:
+  case RoleKind::ModelState:
+    return emitError(loc) << "states of group or model scope are not supported yet";
+  }
+  return success();
+}
+
+LogicalResult TrackBuilder::declareArguments(Region &body, ArrayAttr roles) {
+  source = &body;
+  for (auto [argument, role] : llvm::zip(body.getArguments(), roles))
+    if (failed(declareArgument(argument, cast<RoleAttr>(role))))
+      return failure();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Numbers
+//===----------------------------------------------------------------------===//
+
+/// A number that is given rather than computed, or null.
+Value TrackBuilder::declareLeaf(Operation *op) {
+  auto number = [&](plan::Number kind) -> Value {
+    return plan::NumberOp::create(builder, op->getLoc(), builder.getF64Type(), kind);
+  };
+  if (isa<GradientScaleOp>(op))
+    return number(plan::Number::GradientScale);
+  auto size = dyn_cast<SizeOp>(op);
+  if (!size)
+    return {};
+  if (size.getSide() == Side::Rows || size.getSide() == Side::Cols)
+    return number(size.getSide() == Side::Rows ? plan::Number::Rows : plan::Number::Cols);
+  Value rows = number(plan::Number::Rows), cols = number(plan::Number::Cols);
+  Type real = builder.getF64Type();
+  auto scalars = plan::ScalarsOp::create(builder, op->getLoc(), TypeRange(real), ValueRange{rows, cols}, FlatSymbolRefAttr());
+  OpBuilder::InsertionGuard guard(builder);
+  Block *body = builder.createBlock(&scalars.getBodyRegion(), {}, {real, real}, {op->getLoc(), op->getLoc()});
+  Value result;
+  if (size.getSide() == Side::Short)
+    result = arith::MinimumFOp::create(builder, op->getLoc(), body->getArgument(0), body->getArgument(1));
+  else
+    result = arith::MaximumFOp::create(builder, op->getLoc(), body->getArgument(0), body->getArgument(1));
+  plan::YieldOp::create(builder, op->getLoc(), result);
+  return scalars.getResult(0);
+}
+
+/// The scalar work that `value` needs and that is not done yet.
+void TrackBuilder::collect(Value value, llvm::SetVector<Operation *> &work) {
+  Operation *op = value.getDefiningOp();
+  bool isConstant = op && isa<arith::ConstantOp>(op);
+  if (!op || (numbers.contains(value) && !isConstant) || work.contains(op))
+    return;
+  if (Value leaf = declareLeaf(op)) {
+    numbers[value] = leaf;
+    return;
+  }
+  for (Value operand : op->getOperands())
+    collect(operand, work);
+  work.insert(op);
+}
+
+void TrackBuilder::buildScalars(ArrayRef<Operation *> work, Value root) {
+  Location loc = work.front()->getLoc();
+  llvm::SetVector<Value> inputs, outputs;
+  auto isInside = [&](Operation *op) { return llvm::is_contained(work, op); };
+  for (Operation *op : work) {
+    for (Value operand : op->getOperands())
+      if (!operand.getDefiningOp() || !isInside(operand.getDefiningOp()))
+        inputs.insert(operand);
+    // Constants are repeated where they are used, not passed on.
+    bool isUsedOutside = !isa<arith::ConstantOp>(op) && !llvm::all_of(op->getUsers(), isInside);
+    if (isUsedOutside || op->getResult(0) == root)
+      outputs.insert(op->getResult(0));
+  }
+  SmallVector<Value> operands;
+  for (Value input : inputs)
+    operands.push_back(numbers.lookup(input));
+  Type real = builder.getF64Type();
+  auto scalars = plan::ScalarsOp::create(builder, loc, SmallVector<Type>(outputs.size(), real), operands, FlatSymbolRefAttr());
+  OpBuilder::InsertionGuard guard(builder);
+  SmallVector<Type> types(inputs.size(), real);
+  Block *body = builder.createBlock(&scalars.getBodyRegion(), {}, types, SmallVector<Location>(inputs.size(), loc));
+  IRMapping mapping;
+  for (auto [input, argument] : llvm::zip(inputs, body->getArguments())) {
+    Value value = argument;
+    if (input.getType().isInteger(1)) {
+      Value zero = arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(0.0));
+      value = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNE, argument, zero);
+    }
+    mapping.map(input, value);
+  }
+  for (Operation *op : work)
+    builder.clone(*op, mapping);
+  SmallVector<Value> yielded;
+  for (auto [index, output] : llvm::enumerate(outputs)) {
+    Value value = mapping.lookup(output);
+    if (output.getType().isInteger(1))
+      value = arith::UIToFPOp::create(builder, loc, real, value);
+    yielded.push_back(value);
+    numbers[output] = scalars.getResult(index);
+  }
+  plan::YieldOp::create(builder, loc, yielded);
+}
+
+Value TrackBuilder::getNumber(Value value) {
+  if (Value known = numbers.lookup(value))
+    return known;
+  llvm::SetVector<Operation *> work;
+  collect(value, work);
+  if (!work.empty())
+    buildScalars(work.getArrayRef(), value);
+  return numbers.lookup(value);
+}
+
+/// Emits, as one piece of work, the numbers that stages use and that can be known by `time`.
+void TrackBuilder::buildReadyNumbers(Time time) {
+  llvm::SetVector<Operation *> work;
+  for (Operation &op : source->front()) {
+    bool isTensorWork = llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>);
+    for (Value operand : op.getOperands())
+      if (Operation *producer = operand.getDefiningOp();
+          isTensorWork && producer && schedule->getWork(producer) == Work::Number && !isa<arith::ConstantOp>(producer) &&
+          !(time < schedule->getTime(producer)) && !totals.getReceived(producer))
+        collect(operand, work);
+  }
+  if (!work.empty())
+    buildScalars(work.getArrayRef(), Value());
+}
+
+//===----------------------------------------------------------------------===//
+// Stages and cuts
+//===----------------------------------------------------------------------===//
+
+void TrackBuilder::buildOrientations(Time time) {
+  for (Operation &op : source->front()) {
+    auto orient = dyn_cast<OrientOp>(op);
+    if (!orient || !(schedule->getTime(orient) == time) || buffers.contains(orient.getResult()))
+      continue;
+    auto type = getBufferType(orient.getResult(), orient.getType().getElementType());
+    bool acrossCut = schedule->getKept().lookup(orient.getResult()).acrossCut;
+    auto lifetime = acrossCut ? plan::Lifetime::Layer : plan::Lifetime::Worker;
+    buffers[orient.getResult()] = plan::ScratchOp::create(builder, orient.getLoc(), type, lifetime);
+    plan::OrientOp::create(builder, orient.getLoc(), buffers.lookup(orient.getOperand()), buffers[orient.getResult()],
+                           FlatSymbolRefAttr());
+  }
+}
+
+void TrackBuilder::buildCut(int64_t index) {
+  SmallVector<Value> contributions;
+  SmallVector<Attribute> to, from;
+  SmallVector<Value> received;
+  Location loc = source->getLoc();
+  auto symbol = [&](const Total *total) { return FlatSymbolRefAttr::get(builder.getContext(), total->name); };
+  for (Operation &op : source->front()) {
+    if (const Total *total = totals.getContribution(&op); total && total->cut == index) {
+      contributions.push_back(getNumber(op.getOperand(0)));
+      to.push_back(symbol(total));
+    }
+    if (const Total *total = totals.getReceived(&op); total && total->cut == index) {
+      received.push_back(op.getResult(0));
+      from.push_back(symbol(total));
+    }
+    if (auto skip = dyn_cast<SkipWhenOp>(op); skip && totals.getEarliest(skip) == index)
+      plan::GuardOp::create(builder, loc, getNumber(skip.getValue()));
+  }
+  auto cut = plan::CutOp::create(builder, loc, SmallVector<Type>(from.size(), builder.getF64Type()), index, contributions,
+                                 builder.getArrayAttr(to), builder.getArrayAttr(from));
+  for (auto [value, result] : llvm::zip(received, cut.getResults()))
+    numbers[value] = result;
+}
+
+void TrackBuilder::buildStages() {
+  int64_t segment = 0;
+  auto advance = [&](int64_t next) {
+    for (; segment < next; ++segment)
+      buildCut(segment);
+  };
+  if (schedule)
+    for (const StageKey &key : schedule->getStages()) {
+      advance(key.time.segment);
+      buildReadyNumbers(key.time);
+      StageBuilder(*this, key, source->front(), source->getLoc()).build();
+      buildOrientations(key.time);
+    }
+  advance(totals.getNumSegments() - 1);
+}
+
+/// What is told to the caller or kept as a number.
+void TrackBuilder::buildEnd(Block &body) {
+  for (Operation &op : body) {
+    Location loc = op.getLoc();
+    if (auto report = dyn_cast<ReportOp>(op))
+      plan::ReportOp::create(builder, loc, report.getNameAttr(), getNumber(report.getValue()));
+    else if (auto nonfinite = dyn_cast<NonfiniteOp>(op))
+      plan::NonfiniteOp::create(builder, loc, getNumber(nonfinite.getValue()));
+    else if (auto norm = dyn_cast<GradientNormOp>(op))
+      plan::GradientNormOp::create(builder, loc, getNumber(norm.getValue()));
+    auto update = dyn_cast<UpdateOp>(op);
+    if (!update)
+      continue;
+    auto rule = cast<OptimizerOp>(update->getParentOp());
+    for (auto [destination, value] : llvm::zip(update.getDestinations(), update.getValues()))
+      if (rule.getRole(destination).getKind() == RoleKind::LayerState)
+        plan::KeepOp::create(builder, loc, rule.getRole(destination).getName(), getNumber(value));
+  }
+}
+
+LogicalResult TrackBuilder::buildGroup(GroupOp group, OptimizerOp rule) {
+  FailureOr<Schedule> computed = Schedule::compute(rule, totals);
+  if (failed(computed))
+    return failure();
+  schedule.emplace(std::move(*computed));
+  auto stored = group.getStored() ? builder.getStringAttr(stringifyStored(*group.getStored())) : StringAttr();
+  auto groupClass = plan::GroupClassAttr::get(builder.getContext(), static_cast<plan::GroupClass>(group.getGroupClass()));
+  auto track = plan::TrackOp::create(builder, group.getLoc(), UnitAttr(), group.getNameAttr(), groupClass, stored,
+                                     rule->getAttrOfType<StringAttr>("descent.rule"),
+                                     rule->getAttrOfType<StringAttr>("descent.norm"));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(&track.getRegion());
+  if (failed(declareArguments(rule.getBody(), rule.getRoles())))
+    return failure();
+  buildStages();
+  buildEnd(rule.getBody().front());
+  return success();
+}
+
+LogicalResult TrackBuilder::buildShared(SharedOp body) {
+  auto groupClass = plan::GroupClassAttr::get(builder.getContext(), plan::GroupClass::Any);
+  auto track = plan::TrackOp::create(builder, body.getLoc(), builder.getUnitAttr(), body.getSymNameAttr(), groupClass,
+                                     StringAttr(), StringAttr(), StringAttr());
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(&track.getRegion());
+  if (failed(declareArguments(body.getBody(), body.getRoles())))
+    return failure();
+  buildStages();
+  buildEnd(body.getBody().front());
+  return success();
+}

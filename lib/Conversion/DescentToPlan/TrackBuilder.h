@@ -1,0 +1,87 @@
+// Builds the plan of one rule or shared body.
+#ifndef DESCENT_CONVERSION_DESCENTTOPLAN_TRACKBUILDER_H
+#define DESCENT_CONVERSION_DESCENTTOPLAN_TRACKBUILDER_H
+
+#include "Schedule.h"
+
+namespace descent {
+
+/// The types in memory.
+struct StorageTypes {
+  mlir::Type weight, gradient, state;
+};
+
+/// Emits a track's operations in order: what it is given, then stages, numbers and cuts.
+class TrackBuilder {
+public:
+  TrackBuilder(mlir::OpBuilder &builder, const Totals &totals, const StorageTypes &storage)
+      : builder(builder), totals(totals), storage(storage) {}
+
+  llvm::LogicalResult buildGroup(GroupOp group, OptimizerOp rule);
+  llvm::LogicalResult buildShared(SharedOp body);
+
+  /// The plan's number for an f64 or i1 of the rule; emits the scalar work that it needs. An i1 becomes 0 or 1.
+  mlir::Value getNumber(mlir::Value value);
+  /// The buffer that holds a tensor of the rule.
+  mlir::Value getBuffer(mlir::Value value) const { return buffers.lookup(value); }
+  mlir::OpBuilder &getBuilder() { return builder; }
+  const Schedule &getSchedule() const { return *schedule; }
+
+private:
+  llvm::LogicalResult declareArguments(mlir::Region &body, mlir::ArrayAttr roles);
+  llvm::LogicalResult declareArgument(mlir::BlockArgument argument, RoleAttr role);
+  void declareKept();
+  void buildStages();
+  void buildOrientations(Time time);
+  void buildCut(int64_t index);
+  void buildEnd(mlir::Block &body);
+  void collect(mlir::Value value, llvm::SetVector<mlir::Operation *> &work);
+  mlir::Value declareLeaf(mlir::Operation *op);
+  void buildReadyNumbers(Time time);
+  void buildScalars(llvm::ArrayRef<mlir::Operation *> work, mlir::Value root);
+
+  mlir::OpBuilder &builder;
+  const Totals &totals;
+  const StorageTypes &storage;
+  mlir::Region *source = nullptr;
+  std::optional<Schedule> schedule;
+  llvm::DenseMap<mlir::Value, mlir::Value> numbers, buffers;
+
+  friend class StageBuilder;
+};
+
+/// Emits one sweep or product, and the combines and folds of its reductions.
+class StageBuilder {
+public:
+  StageBuilder(TrackBuilder &track, const StageKey &key, mlir::Block &rule, mlir::Location loc)
+      : track(track), key(key), rule(rule), builder(track.getBuilder().getContext()), loc(loc) {}
+  void build();
+
+private:
+  void collectRoots();
+  mlir::Value entry(mlir::Value value);
+  mlir::Value number(mlir::Value value);
+  mlir::Value clone(mlir::Operation *op);
+  mlir::Value broadcast(BroadcastOp op);
+  mlir::Value read(mlir::Value buffer, mlir::Type type);
+  mlir::Value convert(mlir::Value value, mlir::Type type);
+  mlir::Value reduced(mlir::Operation *reduction);
+  mlir::Value createPartials(mlir::Operation *reduction);
+  void createStage(mlir::Region &region, llvm::ArrayRef<mlir::Value> partials, mlir::ArrayAttr kinds);
+  void createCombines(llvm::ArrayRef<mlir::Value> partials);
+
+  TrackBuilder &track;
+  StageKey key;
+  mlir::Block &rule;
+  mlir::OpBuilder builder;
+  mlir::Location loc;
+  ProductOp product;
+  llvm::SmallVector<mlir::Operation *> reductions;
+  llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> writes; // value of the rule, buffer
+  mlir::Block *body = nullptr;
+  llvm::SmallVector<mlir::Value> reads, scalars;
+  llvm::DenseMap<mlir::Value, mlir::Value> entries, readEntries, numberEntries;
+};
+} // namespace descent
+
+#endif // DESCENT_CONVERSION_DESCENTTOPLAN_TRACKBUILDER_H

@@ -1,0 +1,2 @@
+// A rule or a recipe to kernels.
+int main() { return 1; }
