@@ -1,11 +1,12 @@
 // AdamW: steps along an average of gradients, entry by entry in units of their root mean square.
-// Source: Loshchilov and Hutter, arXiv 1711.05101; moments of Kingma and Ba, arXiv 1412.6980; epsilon and bias corrections
-// are where torch.optim.AdamW has them.
-// lr: learning rate; beta1, beta2: memory of the two averages; eps: added to the root, after its correction;
+// Source: Loshchilov and Hutter, arXiv 1711.05101; moments of Kingma and Ba, arXiv 1412.6980. Epsilon and the corrections
+// of bias are where github.com/pytorch/pytorch, torch/optim/adamw.py, has them.
+// lr: learning rate; beta1, beta2: memory of the two averages; eps: added to the corrected root;
 // weight_decay: decoupled, times lr.
 descent.optimizer @adamw(
     %w: param, %g: grad, %m: state, %v: state, %t: updates,
-    %lr: hyper = 1.0e-3, %beta1: hyper = 0.9, %beta2: hyper = 0.999, %eps: hyper = 1.0e-8, %weight_decay: hyper = 1.0e-2) {
+    %lr: hyper = 1.0e-3, %beta1: hyper = 0.9, %beta2: hyper = 0.999, %eps: hyper = 1.0e-8,
+    %weight_decay: hyper = 1.0e-2) {
   %one = arith.constant 1.0 : f64
   %m1 = descent.momentum ema %m, %g, %beta1 : tensor<?x?xf64>
   %g2 = arith.mulf %g, %g : tensor<?x?xf64>

@@ -1,0 +1,25 @@
+// Muon: steps along the polar factor of the averaged gradient, for hidden matrices.
+// Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon; github.com/KellerJordan/Muon.
+// lr: learning rate; momentum: memory of the average of gradients; weight_decay: decoupled, times lr.
+descent.optimizer @muon(
+    %w: param, %g: grad, %m: state,
+    %lr: hyper = 0.02, %momentum: hyper = 0.95, %weight_decay: hyper = 0.0) {
+  %one = arith.constant 1.0 : f64
+  %decay = arith.mulf %lr, %weight_decay : f64
+  %keep = arith.subf %one, %decay : f64
+  %keeps = descent.broadcast %keep : f64 to tensor<?x?xf64>
+  %decayed = arith.mulf %w, %keeps : tensor<?x?xf64>
+  %m1 = descent.momentum ema %m, %g, %momentum : tensor<?x?xf64>
+  %u = descent.look_ahead ema %m1, %g, %momentum : tensor<?x?xf64>
+  %o = descent.orthogonalize #descent.newton_schulz<jordan, steps = 5, normalize = add,
+      epsilon = 1.0e-7, compute = bf16>, %u : tensor<?x?xf64>
+  %rows = descent.size rows
+  %cols = descent.size cols
+  %aspect = arith.divf %rows, %cols : f64
+  %floor = arith.maximumf %aspect, %one : f64
+  %factor = math.sqrt %floor : f64
+  %rate = arith.mulf %lr, %factor : f64
+  %eta = arith.negf %rate : f64
+  %w1 = descent.apply %decayed, %o, %eta : tensor<?x?xf64>
+  descent.update %w = %w1, %m = %m1 : tensor<?x?xf64>, tensor<?x?xf64>
+}
