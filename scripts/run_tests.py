@@ -119,7 +119,7 @@ def run_pytest(suite: Suite, options: argparse.Namespace) -> Counts:
 
 
 def run_program(suite: Suite, options: argparse.Namespace) -> Counts:
-    """Runs a test program that prints `ok: <test>` or `FAILED: <test>` for each test."""
+    """Runs a test program that prints `PASS <test>` or `FAIL <test>` for each test."""
     if options.filter and options.filter not in suite.name:
         return Counts()
     program = suite.build(options) / "bin" / suite.path
@@ -131,8 +131,8 @@ def run_program(suite: Suite, options: argparse.Namespace) -> Counts:
     except subprocess.TimeoutExpired:
         return broken(suite, f"took more than {SUITE_SECONDS} s and was ended")
     print(result.stdout, end="", flush=True)
-    failures = re.findall(r"^FAILED: (.*)$", result.stdout, re.MULTILINE)
-    counts = Counts(len(re.findall(r"^ok: ", result.stdout, re.MULTILINE)), len(failures), 0, failures)
+    failures = re.findall(r"^FAIL (.*)$", result.stdout, re.MULTILINE)
+    counts = Counts(len(re.findall(r"^PASS ", result.stdout, re.MULTILINE)), len(failures), 0, failures)
     if result.returncode != 0 and not failures:
         counts.add(broken(suite, f"exit status {result.returncode}"))
     if result.returncode == 0 and not counts.passed:
@@ -142,7 +142,7 @@ def run_program(suite: Suite, options: argparse.Namespace) -> Counts:
 
 SUITES = [
     Suite("lit", run_lit),
-    Suite("runtime", run_program, "runtime-test"),
+    Suite("runtime", run_program, "runtime_test"),
     Suite("style", run_pytest, "test/Style"),
     Suite("docs", run_pytest, "test/Docs"),
     Suite("python", run_pytest, "test/Python"),
@@ -151,7 +151,7 @@ SUITES = [
     Suite("fuzz", run_pytest, "test/Fuzz"),
     Suite("sanitized-lit", run_lit, sanitized=True),
     Suite("sanitized-fuzz", run_pytest, "test/Fuzz", sanitized=True),
-    Suite("sanitized-runtime", run_program, "runtime-test", sanitized=True),
+    Suite("sanitized-runtime", run_program, "runtime_test", sanitized=True),
 ]
 
 

@@ -17,11 +17,17 @@ SECONDS = float(os.environ.get("DESCENT_FUZZ_SECONDS", "60"))
 SEED = int(os.environ.get("DESCENT_FUZZ_SEED", "1"))
 
 # Many modules a run: starting the program takes as long as fifty modules.
-OPT = ["%s", "-split-input-file"]
+OPT = [str(BUILD / "bin" / "descent-opt"), "%s", "-split-input-file"]
+COMPILE = [str(BUILD / "bin" / "descent-compile"), "%s"]
 TOOLS = {
-    "opt-parse": Tool([str(BUILD / "bin" / "descent-opt"), *OPT], 50),
-    "opt-canonicalize": Tool([str(BUILD / "bin" / "descent-opt"), *OPT, "-canonicalize", "-cse"], 50),
-    "compile": Tool([str(BUILD / "bin" / "descent-compile"), "%s", "-o", "%t.ll"]),
+    "opt-parse": Tool(OPT, 50),
+    "opt-canonicalize": Tool([*OPT, "-canonicalize", "-cse"], 50),
+    "opt-expand": Tool([*OPT, "-descent-expand"], 50),
+    "opt-plan": Tool([*OPT, "-descent-expand", "-convert-descent-to-plan"], 50),
+    "opt-cpu": Tool([*OPT, "-plan-to-cpu"], 50),
+    "compile-recipe": Tool([*COMPILE, "-o", "%t.ll"]),
+    "compile-rule": Tool([*COMPILE, "--class=matrix", "--stored=out_in", "--norm=#descent.rms_to_rms", "-o", "%t.ll"]),
+    "compile-explain": Tool([*COMPILE, "--class=vector", "--norm=#descent.max", "--explain"]),
 }
 
 
