@@ -165,7 +165,7 @@ static const uint32_t vector_input_types[] = {DESCENT_F32};
 static const char *const vector_input_names[] = {"hvp"};
 
 /* The shared body: factor = min(1, clip / norm); skips on what is not finite. */
-enum { S_TOTAL, S_NORM, S_FACTOR, S_SKIP, S_CLIP, SHARED_SLOTS };
+enum { S_TOTAL = SHARED_TOTAL, S_NORM, S_FACTOR, S_SKIP, S_CLIP, SHARED_SLOTS };
 
 static void shared_clip(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *scratch) {
   (void)buffers;
@@ -280,13 +280,14 @@ typedef struct shape {
   int64_t rows, cols, batch, row_stride, batch_stride;
 } shape;
 
-/* WIDE and TALL are large enough to be spread over workers; EXPERTS interleave; Q, K and V are slices of one matrix. */
+/* WIDE and TALL are large enough to be spread over two workers, and with four workers QUERY, KEY and VALUE are,
+ * together. The members of EXPERTS interleave; QUERY, KEY and VALUE are slices of one matrix. */
 static const shape shapes[LAYERS] = {
     {"wide", HIDDEN, 300, 701, 1, 704, 0},   {"tiny", HIDDEN, 5, 7, 1, 7, 0},
     {"experts", HIDDEN, 33, 48, 3, 144, 48}, {"bias", VECTORS, 1, 701, 1, 701, 0},
     {"tall", HIDDEN, 900, 230, 1, 230, 0},   {"scales", VECTORS, 1, 5, 2, 5, 5},
-    {"query", HIDDEN, 64, 32, 1, 96, 0},     {"key", HIDDEN, 64, 32, 1, 96, 0},
-    {"value", HIDDEN, 64, 32, 1, 96, 0},
+    {"query", HIDDEN, 160, 288, 1, 864, 0},  {"key", HIDDEN, 160, 288, 1, 864, 0},
+    {"value", HIDDEN, 160, 288, 1, 864, 0},
 };
 
 static size_t floats_of(const shape *of) {
@@ -326,7 +327,7 @@ void model_create(model *made) {
       *views[v] = (descent_view){next, of->row_stride, of->batch_stride};
   }
   for (int i = KEY; i <= VALUE; ++i)
-    made->layers[i].weight.data = (float *)made->layers[QUERY].weight.data + 32 * (i - QUERY);
+    made->layers[i].weight.data = (float *)made->layers[QUERY].weight.data + 288 * (i - QUERY);
   descent_rt_states_place(&duo, made->layers, LAYERS, next, made->views, NULL);
   descent_rt_states_init(&duo, made->layers, LAYERS, NULL);
 }

@@ -12,7 +12,8 @@ enum { HIDDEN_M, HIDDEN_R, HIDDEN_H, HIDDEN_UPDATES };
 enum { VECTORS_W0, VECTORS_UPDATES };
 enum { REPORT_NOISE, REPORT_NORM2, REPORT_PARAMETER, REPORTS };
 enum { WIDE, TINY, EXPERTS, BIAS, TALL, SCALES, QUERY, KEY, VALUE, LAYERS };
-enum { LOGICALS = LAYERS + 2 + 1 }; /* EXPERTS has three members, SCALES two */
+enum { SHARED = 2, SHARED_TOTAL = 0 }; /* the track and slot of the squared norm of all gradients */
+enum { LOGICALS = LAYERS + 2 + 1 };    /* EXPERTS has three members, SCALES two */
 
 typedef struct duo_hyper {
   struct {

@@ -132,14 +132,17 @@ static void shared_elements_are_refused(void) {
           "state 'm' of layer 1 'tiny'");
   REFUSES(tested.inputs[BIAS].data = element(&layers[WIDE].weight, 0, 299, 700), DESCENT_OVERLAP,
           "weight of layer 0 'wide'", "input 'hvp' of layer 3 'bias'");
-  REFUSES(tested.layers[KEY].weight.data = element(&layers[QUERY].weight, 0, 0, 31), DESCENT_OVERLAP, "'query'",
+  REFUSES(tested.layers[KEY].weight.data = element(&layers[QUERY].weight, 0, 0, 287), DESCENT_OVERLAP, "'query'",
           "'key'");
-  REFUSES(tested.layers[KEY].weight.row_stride = 97, DESCENT_OVERLAP, "'key'");
+  REFUSES(tested.layers[KEY].weight.row_stride = 865, DESCENT_OVERLAP, "'key'");
   /* The padding at the end of a row belongs to nobody. */
   tested.layers[SCALES].batch = 1;
   tested.layers[SCALES].cols = 3;
   tested.layers[SCALES].weight = (descent_view){element(&layers[WIDE].weight, 0, 7, 701), 3, 0};
   CHECK(create(LAYERS) == DESCENT_OK);
+  /* And a short tensor within a long one does not hide it. */
+  REFUSES(tested.layers[TINY].gradient.data = element(&layers[WIDE].weight, 0, 99, 0), DESCENT_OVERLAP,
+          "weight of layer 0 'wide'", "gradient of layer 1 'tiny'");
   tested.layers[SCALES].cols = 4;
   tested.layers[SCALES].weight.row_stride = 4;
   CHECK(create(LAYERS) == DESCENT_OVERLAP);

@@ -38,6 +38,7 @@ int main(void) {
   test_layers();
   test_states();
   test_steps();
+  test_tiles();
   test_threads();
   return failed_tests() > 0;
 }

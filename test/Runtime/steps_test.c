@@ -106,6 +106,26 @@ static void a_step_computes_the_rule(void) {
                                              : vector_is_right(&tested.layers[i], b, 0.5, factor));
 }
 
+/* With one term of another size, every order of summation has its own sum. */
+static void sums_keep_the_tables_order(void) {
+  descent_artifact bare = duo;
+  bare.norm = (descent_slot_ref){SHARED, SHARED_TOTAL};
+  descent_plan *other = NULL;
+  double reports[LOGICALS * REPORTS], forwards = 0, backwards = 0;
+  const descent_plan_options options = plan_options(2);
+  *element(&tested.layers[SCALES].gradient, 0, 0, 0) = 3e9f;
+  descent_step step = first_step();
+  step.reports = reports;
+  CHECK(descent_rt_plan_create(&bare, tested.layers, LAYERS, &options, &other, &error) == DESCENT_OK);
+  CHECK(descent_rt_step(&bare, other, &step, &result, &error) == DESCENT_OK);
+  descent_rt_plan_destroy(&bare, other);
+  for (int l = 0; l < LOGICALS; ++l) {
+    forwards += reports[l * REPORTS + REPORT_NORM2];
+    backwards += reports[(LOGICALS - 1 - l) * REPORTS + REPORT_NORM2];
+  }
+  CHECK(forwards != backwards && result.gradient_norm == forwards);
+}
+
 static void reports_and_cuts_keep_the_tables_order(void) {
   double reports[LOGICALS][REPORTS], sum = 0;
   for (int l = 0; l < LOGICALS; ++l)
@@ -137,6 +157,22 @@ static void reports_and_cuts_keep_the_tables_order(void) {
   free(with);
 }
 
+static void keep_as_before(void) { memcpy(before, tested.block, tested.bytes); }
+
+static bool weight_stayed(const descent_layer *layer) {
+  for (int64_t b = 0; b < layer->batch; ++b)
+    for (int64_t i = 0; i < layer->rows; ++i)
+      for (int64_t j = 0; j < layer->cols; ++j)
+        if (*element(&layer->weight, b, i, j) != old(&layer->weight, b, i, j))
+          return false;
+  return true;
+}
+
+static int64_t updates_of(int entry, int64_t member) {
+  const int state = tested.layers[entry].group == HIDDEN ? HIDDEN_UPDATES : VECTORS_UPDATES;
+  return ((const int64_t *)tested.layers[entry].states[state].data)[member];
+}
+
 static void absent_layers_stay_and_are_left_out(void) {
   const void *gradients[LAYERS];
   double reports[LOGICALS * REPORTS], sum = 0;
@@ -145,19 +181,17 @@ static void absent_layers_stay_and_are_left_out(void) {
   for (int i = 0; i < LOGICALS * REPORTS; ++i)
     reports[i] = -7.0;
   descent_step step = first_step();
+  CHECK(step_with(&step) == DESCENT_OK); /* so that the absent ones have something to leave behind */
+  keep_as_before();
+  const double noise_before = ((const double *)tested.layers[EXPERTS].states[HIDDEN_H].data)[2];
+  step.step = 2;
   step.gradients = gradients;
   step.reports = reports;
   CHECK(step_with(&step) == DESCENT_OK);
-  const descent_layer *absent[] = {&tested.layers[EXPERTS], &tested.layers[BIAS]};
-  for (int a = 0; a < 2; ++a)
-    for (int64_t b = 0; b < absent[a]->batch; ++b)
-      for (int64_t i = 0; i < absent[a]->rows; ++i)
-        for (int64_t j = 0; j < absent[a]->cols; ++j)
-          if (!CHECK(*element(&absent[a]->weight, b, i, j) == old(&absent[a]->weight, b, i, j)))
-            return;
-  CHECK(((const int64_t *)absent[0]->states[HIDDEN_UPDATES].data)[1] == 0);
-  CHECK(((const double *)absent[0]->states[HIDDEN_H].data)[2] == 2.0);
-  CHECK(((const int64_t *)tested.layers[WIDE].states[HIDDEN_UPDATES].data)[0] == 1);
+  CHECK(weight_stayed(&tested.layers[EXPERTS]) && weight_stayed(&tested.layers[BIAS]));
+  CHECK(!weight_stayed(&tested.layers[WIDE]) && !weight_stayed(&tested.layers[SCALES]));
+  CHECK(((const double *)tested.layers[EXPERTS].states[HIDDEN_H].data)[2] == noise_before);
+  CHECK(updates_of(EXPERTS, 1) == 1 && updates_of(BIAS, 0) == 1 && updates_of(WIDE, 0) == 2);
   for (int l = 0; l < LOGICALS; ++l) {
     const bool left_out = l >= EXPERTS && l <= EXPERTS + 3;
     CHECK((reports[l * REPORTS + REPORT_NORM2] == -7.0) == left_out);
@@ -165,11 +199,10 @@ static void absent_layers_stay_and_are_left_out(void) {
   }
   CHECK(result.gradient_norm == sqrt(sum));
   /* The next step counts each layer's own updates. */
-  step.step = 2;
+  step.step = 3;
   step.gradients = NULL;
   CHECK(step_with(&step) == DESCENT_OK);
-  CHECK(((const int64_t *)absent[0]->states[HIDDEN_UPDATES].data)[1] == 1);
-  CHECK(((const int64_t *)tested.layers[WIDE].states[HIDDEN_UPDATES].data)[0] == 2);
+  CHECK(updates_of(EXPERTS, 1) == 2 && updates_of(WIDE, 0) == 3);
 }
 
 static void all_layers_may_be_absent(void) {
@@ -192,7 +225,7 @@ static void a_nonfinite_gradient_skips_the_step(void) {
   for (int v = 0; v < 3; ++v) {
     *element(&tested.layers[TALL].gradient, 0, 899, 229) = values[v];
     *element(&tested.layers[EXPERTS].gradient, 2, 32, 47) = v == 2 ? values[v] : 0.0f;
-    memcpy(before, tested.block, tested.bytes);
+    keep_as_before();
     descent_step step = first_step();
     step.reports = reports;
     CHECK(step_with(&step) == DESCENT_OK);
@@ -201,6 +234,23 @@ static void a_nonfinite_gradient_skips_the_step(void) {
   }
   for (int i = 0; i < LOGICALS * REPORTS; ++i)
     CHECK(reports[i] == 0.0);
+}
+
+/* Without a guard a NaN goes where the formulas take it: through the group's maximum into every hidden layer. */
+static void without_a_guard_a_nan_spreads(void) {
+  descent_artifact bare = duo;
+  bare.guard_segment = UINT32_MAX;
+  descent_plan *other = NULL;
+  const descent_plan_options options = plan_options(2);
+  const descent_step step = first_step();
+  *element(&tested.layers[TINY].gradient, 0, 4, 6) = NAN;
+  CHECK(descent_rt_plan_create(&bare, tested.layers, LAYERS, &options, &other, &error) == DESCENT_OK);
+  CHECK(descent_rt_step(&bare, other, &step, &result, &error) == DESCENT_OK);
+  descent_rt_plan_destroy(&bare, other);
+  CHECK(result.skipped == 0 && result.first_nonfinite == TINY && isnan(result.gradient_norm));
+  CHECK(isnan(*element(&tested.layers[WIDE].weight, 0, 0, 0)));
+  CHECK(isnan(*element(&tested.layers[VALUE].weight, 0, 0, 0)));
+  CHECK(isfinite(*element(&tested.layers[BIAS].weight, 0, 0, 0)));
 }
 
 static void found_inf_skips_the_step(void) {
@@ -352,10 +402,12 @@ static void factors_are_the_tables(void) {
 
 void test_steps(void) {
   RUN_FRESH(a_step_computes_the_rule);
+  RUN_FRESH(sums_keep_the_tables_order);
   RUN_FRESH(reports_and_cuts_keep_the_tables_order);
   RUN_FRESH(absent_layers_stay_and_are_left_out);
   RUN_FRESH(all_layers_may_be_absent);
   RUN_FRESH(a_nonfinite_gradient_skips_the_step);
+  RUN_FRESH(without_a_guard_a_nan_spreads);
   RUN_FRESH(found_inf_skips_the_step);
   RUN_FRESH(wrong_steps_are_refused_before_any_write);
   RUN_FRESH(a_steps_own_gradients_are_checked);

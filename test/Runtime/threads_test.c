@@ -130,6 +130,24 @@ static void the_callers_rounding_changes_nothing(void) {
   fesetround(FE_TONEAREST);
 }
 
+/* Every worker of the caller rounds its own way. */
+static void run_rounding(void *context, int64_t tasks, void (*body)(void *, int64_t, int64_t), void *argument) {
+  static const int ways[] = {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+  (void)context;
+  for (int64_t task = 0; task < tasks; ++task) {
+    fesetround(ways[task % 3]);
+    body(argument, task, task % 3);
+    CHECK(fegetround() == ways[task % 3]);
+  }
+  fesetround(FE_TONEAREST);
+}
+
+static void a_workers_rounding_changes_nothing(void) {
+  const descent_plan_options options = plan_options(3);
+  const descent_parallel parallel = {sizeof(parallel), 3, run_rounding, NULL};
+  CHECK(same_as_reference(&options, &parallel));
+}
+
 static void *train_alone(void *same) {
   const descent_plan_options options = plan_options(2);
   *(bool *)same = same_as_reference(&options, NULL);
@@ -184,6 +202,7 @@ enum { POOL_TASKS = 100, POOL_JOBS = 300 };
 
 typedef struct pool_user {
   descent_pool *pool;
+  pthread_barrier_t *start;
   bool right;
   _Atomic int64_t done[POOL_TASKS];
   _Atomic int64_t busy[3];
@@ -195,12 +214,16 @@ static void count_task(void *argument, int64_t task, int64_t worker) {
   if (atomic_fetch_add(&user->busy[worker], 1) != 0)
     user->clashed = true;
   atomic_fetch_add(&user->done[task], 1);
+  const struct timespec pause = {0, 1000};
+  if (task % 16 == 0)
+    nanosleep(&pause, NULL); /* long enough for the other caller to come in */
   atomic_fetch_sub(&user->busy[worker], 1);
 }
 
 static void *use_pool(void *opaque) {
   pool_user *user = opaque;
   user->right = true;
+  pthread_barrier_wait(user->start);
   for (int64_t i = 0; i < POOL_JOBS; ++i) {
     descent_pool_run(user->pool, i % POOL_TASKS, count_task, user);
     for (int64_t t = 0; t < POOL_TASKS; ++t)
@@ -213,14 +236,18 @@ static void a_pool_serves_one_caller_after_the_other(void) {
   descent_pool *pool = descent_pool_create(3);
   pool_user *users = calloc(2, sizeof(pool_user));
   pthread_t threads[2];
+  pthread_barrier_t start;
+  pthread_barrier_init(&start, NULL, 2);
   for (int i = 0; i < 2; ++i) {
     users[i].pool = pool;
+    users[i].start = &start;
     pthread_create(&threads[i], NULL, use_pool, &users[i]);
   }
   for (int i = 0; i < 2; ++i) {
     pthread_join(threads[i], NULL);
     CHECK(users[i].right && !users[i].clashed);
   }
+  pthread_barrier_destroy(&start);
   free(users);
   descent_pool_destroy(pool);
 }
@@ -283,6 +310,7 @@ void test_threads(void) {
   RUN(any_number_of_threads_gives_the_same_bits);
   RUN(the_callers_parallel_gives_the_same_bits);
   RUN(the_callers_rounding_changes_nothing);
+  RUN(a_workers_rounding_changes_nothing);
   RUN(two_plans_step_at_the_same_time);
   RUN(a_plan_in_use_is_refused);
   RUN(a_pool_serves_one_caller_after_the_other);
