@@ -1,2 +1,49 @@
 // A rule or a recipe to kernels.
-int main() { return 1; }
+#include "descent/Compiler/Compiler.h"
+#include "descent/Compiler/Library.h"
+#include "descent/InitAll.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace llvm;
+
+static cl::OptionCategory category("descent-compile");
+
+#define DESCENT_TEXT_OPTION(variable, name, placeholder, help)                                                         \
+  static cl::opt<std::string, true> variable##Option(name, cl::desc(help), cl::value_desc(placeholder),                \
+                                                     cl::location(options.variable), cl::cat(category))
+
+static descent::CompileOptions options;
+static cl::opt<std::string, true> inputOption(cl::Positional, cl::desc("<rule of the library, or file>"),
+                                              cl::location(options.input), cl::cat(category));
+DESCENT_TEXT_OPTION(output, "o", "file", "what to write, by its ending: .so, .o, .s, .ll or .mlir; a header and a manifest "
+                                         "lie beside code");
+DESCENT_TEXT_OPTION(name, "name", "identifier", "the artifact's name, which exported symbols begin with");
+DESCENT_TEXT_OPTION(norm, "norm", "attribute", "the norm that #descent.given stands for, such as #descent.rms_to_rms");
+DESCENT_TEXT_OPTION(groupClass, "class", "class", "layers of a single rule: matrix, vector or any");
+DESCENT_TEXT_OPTION(stored, "stored", "order", "axes of a stored matrix: out_in (PyTorch) or in_out (Flax)");
+DESCENT_TEXT_OPTION(target, "target", "target", "cpu:native (default), cpu:avx2 or cpu:avx512");
+DESCENT_TEXT_OPTION(storage, "storage", "types", "f32 (default) or f64 everywhere; bf16: parameters and gradients, f32 states");
+DESCENT_TEXT_OPTION(layer, "emit", "layer", "of an .mlir output: descent, plan (default), loops or llvm");
+static cl::opt<bool, true> explainOption("explain", cl::desc("print the plan with bytes, FLOPs and scratch"),
+                                         cl::location(options.explain), cl::cat(category));
+static cl::opt<bool> listOption("list", cl::desc("print the library of rules"), cl::cat(category));
+
+int main(int argc, char **argv) {
+  InitLLVM init(argc, argv);
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(argc, argv, "Compiles an optimizer's rule or recipe to kernels.\n");
+  mlir::DialectRegistry registry;
+  descent::registerAllDialects(registry);
+  mlir::MLIRContext context(registry);
+  context.printOpOnDiagnostic(false);
+  SourceMgr sources;
+  mlir::SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  if (listOption)
+    return descent::listLibrary(context, outs()), 0;
+  if (options.input.empty())
+    return errs() << "descent-compile: needs a rule of the library (--list) or a file; see --help\n", 1;
+  return mlir::failed(descent::compile(context, options));
+}

@@ -60,11 +60,16 @@ Value StageBuilder::convert(Value value, Type type) {
   return arith::TruncFOp::create(builder, loc, type, value);
 }
 
+/// Stages compute in f32 or f64; what a method rounds to is narrower.
+static Type getComputeType(Type type) {
+  return type.getIntOrFloatBitWidth() < 32 ? Float32Type::get(type.getContext()) : type;
+}
+
 Value StageBuilder::read(Value buffer, Type type) {
   Value &argument = readEntries[buffer];
   if (!argument) {
     reads.push_back(buffer);
-    argument = body->insertArgument((product ? 1 : 0) + reads.size() - 1, type, loc);
+    argument = body->insertArgument((product ? 1 : 0) + reads.size() - 1, getComputeType(type), loc);
   }
   return convert(argument, type);
 }
@@ -193,8 +198,10 @@ void StageBuilder::build() {
   builder.setInsertionPointToEnd(body);
   SmallVector<Value> yielded, partials;
   SmallVector<Attribute> kinds;
-  for (auto [value, buffer] : writes)
-    yielded.push_back(entry(value));
+  for (auto [value, buffer] : writes) {
+    Value result = entry(value);
+    yielded.push_back(convert(result, getComputeType(result.getType())));
+  }
   for (Operation *reduction : reductions) {
     yielded.push_back(reduced(reduction));
     partials.push_back(createPartials(reduction));

@@ -1,0 +1,150 @@
+// The pipeline from a recipe to files.
+#include "descent/Compiler/Compiler.h"
+
+#include "descent/Conversion/Passes.h"
+#include "descent/Dialect/Descent/Transforms/Passes.h"
+#include "descent/Dialect/Plan/IR/Plan.h"
+#include "descent/Target/Artifact/Artifact.h"
+#include "descent/Target/Cpu/Cpu.h"
+
+#include "mlir/Transforms/Passes.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace descent;
+
+static InFlightDiagnostic error(MLIRContext *context) { return emitError(UnknownLoc::get(context)); }
+
+/// A recipe -> its plan.
+static LogicalResult lowerToPlan(ModuleOp module, const CompileOptions &options) {
+  PassManager passes(module.getContext());
+  ExpandOptions expand;
+  expand.compute = options.storage == "f64" ? "f64" : "f32";
+  buildDescentExpandPipeline(passes, expand);
+  ConvertDescentToPlanOptions convert;
+  convert.storage = options.storage;
+  passes.addPass(createConvertDescentToPlan(convert));
+  passes.addPass(createCanonicalizerPass());
+  passes.addPass(createCSEPass());
+  return passes.run(module);
+}
+
+static FailureOr<CpuOptions> getCpuOptions(ModuleOp module, const CompileOptions &options) {
+  CpuOptions result;
+  std::optional<CpuTarget> target = findCpuTarget(options.target);
+  if (!target) {
+    auto diagnostic = error(module.getContext()) << "unknown target '" << options.target << "': expected cpu:native";
+    for (const CpuTarget &known : getCpuTargets())
+      diagnostic << ", " << known.name;
+    return diagnostic;
+  }
+  result.target = *target;
+  return result;
+}
+
+static std::string print(ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out);
+  out << "\n";
+  return text;
+}
+
+namespace {
+/// The files of one compilation. Nothing is written before everything is computed.
+struct Outputs {
+  Location loc;
+  SmallVector<std::string> written;
+
+  LogicalResult write(StringRef path, StringRef bytes) {
+    if (succeeded(writeFile(loc, path, bytes)))
+      return written.push_back(path.str()), success();
+    for (const std::string &file : written)
+      llvm::sys::fs::remove(file);
+    return failure();
+  }
+};
+} // namespace
+
+static std::string beside(StringRef output, StringRef extension) {
+  SmallString<128> path(output);
+  llvm::sys::path::replace_extension(path, extension);
+  return path.str().str();
+}
+
+/// Machine code, its header and its manifest.
+static LogicalResult emitCode(ModuleOp module, StringRef extension, const CompileOptions &options) {
+  FailureOr<CpuOptions> cpu = getCpuOptions(module, options);
+  if (failed(cpu))
+    return failure();
+  auto program = *module.getOps<plan::ProgramOp>().begin();
+  std::string name = program.getSymName().str();
+  std::string header = plan::emitHeader(program);
+  std::string manifest =
+      plan::emitManifest(plan::ProgramLayout(program), cpu->target.name, cpu->target.features) + "\n";
+  CpuOutput kind = extension == ".ll" ? CpuOutput::LLVMIR : extension == ".s" ? CpuOutput::Assembly : CpuOutput::Object;
+  SmallVector<char> bytes;
+  if (failed(lowerPlanToLLVM(module, *cpu)) || failed(emitCpuCode(module, *cpu, kind, bytes)))
+    return failure();
+  StringRef code(bytes.data(), bytes.size());
+  Outputs outputs{module.getLoc(), {}};
+  if (extension == ".so") {
+    if (failed(linkSharedObject(module.getLoc(), name, code, options.output, *cpu)))
+      return failure();
+    outputs.written.push_back(options.output);
+  } else if (failed(outputs.write(options.output, code))) {
+    return failure();
+  }
+  return success(succeeded(outputs.write(beside(options.output, "h"), header)) &&
+                 succeeded(outputs.write(beside(options.output, "json"), manifest)));
+}
+
+/// A layer's IR. The module holds the plan unless `descent` is asked for.
+static LogicalResult emitIR(ModuleOp module, const CompileOptions &options) {
+  FailureOr<CpuOptions> cpu = getCpuOptions(module, options);
+  if (failed(cpu))
+    return failure();
+  PassManager passes(module.getContext());
+  if (options.layer == "loops")
+    buildPlanToLoopsPipeline(passes, cpu->target.vectorBits);
+  if (failed(passes.run(module)) || (options.layer == "llvm" && failed(lowerPlanToLLVM(module, *cpu))))
+    return failure();
+  return Outputs{module.getLoc(), {}}.write(options.output, print(module));
+}
+
+static LogicalResult checkWords(MLIRContext &context, const CompileOptions &options, StringRef extension) {
+  if (!llvm::is_contained({"f32", "f64", "bf16"}, StringRef(options.storage)))
+    return error(&context) << "--storage needs f32, f64 or bf16, found '" << options.storage << "'";
+  if (!llvm::is_contained({"descent", "plan", "loops", "llvm"}, StringRef(options.layer)))
+    return error(&context) << "--emit needs descent, plan, loops or llvm, found '" << options.layer << "'";
+  if (options.output.empty())
+    return options.explain ? success() : LogicalResult(error(&context) << "needs an output, -o FILE, or --explain");
+  if (!llvm::is_contained({".so", ".o", ".s", ".ll", ".mlir"}, extension))
+    return error(&context) << "cannot tell from '" << options.output << "' what to write: its ending must be .so, .o, .s, "
+                           << ".ll or .mlir";
+  return success();
+}
+
+LogicalResult descent::compile(MLIRContext &context, const CompileOptions &options) {
+  StringRef extension = llvm::sys::path::extension(options.output);
+  if (failed(checkWords(context, options, extension)))
+    return failure();
+  OwningOpRef<ModuleOp> module = loadRecipe(context, options);
+  if (!module)
+    return failure();
+  bool wantsRules = extension == ".mlir" && options.layer == "descent";
+  if (wantsRules && failed(Outputs{module->getLoc(), {}}.write(options.output, print(*module))))
+    return failure();
+  if (wantsRules && !options.explain)
+    return success();
+  FailureOr<std::string> name = getArtifactName(*module, options);
+  if (failed(name) || failed(lowerToPlan(*module, options)))
+    return failure();
+  (*module->getOps<plan::ProgramOp>().begin()).setSymName(*name);
+  if (options.explain)
+    llvm::outs() << "";
+  if (options.output.empty() || wantsRules)
+    return success();
+  return extension == ".mlir" ? emitIR(*module, options) : emitCode(*module, extension, options);
+}
