@@ -1,14 +1,18 @@
 #include "descent/InitAll.h"
 
-#include "descent/Dialect/Descent/IR/Descent.h"
 #include "descent/Conversion/Passes.h"
+#include "descent/Dialect/Descent/IR/Descent.h"
+#include "descent/Dialect/Descent/Transforms/Passes.h"
 #include "descent/Dialect/Plan/IR/Plan.h"
+#include "descent/Dialect/Plan/Transforms/Passes.h"
+#include "descent/Target/Cpu/Cpu.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Transforms/Passes.h"
 
 void descent::registerAllDialects(mlir::DialectRegistry &registry) {
+  registerCpuTranslations(registry);
   registry.insert<DescentDialect, plan::PlanDialect>();
   registry.insert<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect, mlir::func::FuncDialect,
                   mlir::LLVM::LLVMDialect, mlir::math::MathDialect, mlir::memref::MemRefDialect, mlir::scf::SCFDialect,
@@ -16,6 +20,10 @@ void descent::registerAllDialects(mlir::DialectRegistry &registry) {
 }
 
 void descent::registerAllPasses() {
+  registerCpuPipelines();
   registerDescentConversionPasses();
+  registerDescentTransformsPasses();
+  registerDescentTransformsPipelines();
+  plan::registerDescentPlanPasses();
   mlir::registerTransformsPasses();
 }

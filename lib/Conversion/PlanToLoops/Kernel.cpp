@@ -2,6 +2,7 @@
 #include "Kernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -48,11 +49,45 @@ Value descent::plan::createIndex(ImplicitLocOpBuilder &b, int64_t value) {
   return arith::ConstantIndexOp::create(b, value);
 }
 
+/// `type` with other elements.
+static Type withElementType(Type type, Type elementType) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return vector.clone(elementType);
+  return elementType;
+}
+
+/// f64 -> f32 so that a second rounding, to nearest in fewer bits, gives what one alone would: an inexact result is the
+/// neighbour with an odd last bit.
+static Value roundToOdd(ImplicitLocOpBuilder &b, Value value) {
+  Type f32 = withElementType(value.getType(), b.getF32Type()), i32 = withElementType(value.getType(), b.getI32Type());
+  auto integer = [&](int64_t constant) -> Value {
+    TypedAttr attr = b.getI32IntegerAttr(constant);
+    if (auto vector = dyn_cast<VectorType>(i32))
+      attr = DenseElementsAttr::get(vector, attr);
+    return arith::ConstantOp::create(b, attr);
+  };
+  Value nearest = arith::TruncFOp::create(b, f32, value);
+  Value back = arith::ExtFOp::create(b, value.getType(), nearest);
+  Value bits = arith::BitcastOp::create(b, i32, nearest);
+  Value lastBit = arith::AndIOp::create(b, bits, integer(1));
+  Value isEven = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lastBit, integer(0));
+  Value isInexact = arith::CmpFOp::create(b, arith::CmpFPredicate::ONE, back, value);
+  Value isTooFar = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, math::AbsFOp::create(b, back),
+                                         math::AbsFOp::create(b, value));
+  Value step = arith::SelectOp::create(b, isTooFar, integer(-1), integer(1));
+  Value moves = arith::AndIOp::create(b, isEven, isInexact);
+  Value odd = arith::SelectOp::create(b, moves, arith::AddIOp::create(b, bits, step), bits);
+  return arith::BitcastOp::create(b, f32, odd);
+}
+
 Value descent::plan::convertFloat(ImplicitLocOpBuilder &b, Value value, Type elementType) {
-  Type type = elementType;
-  if (auto vector = dyn_cast<VectorType>(value.getType()))
-    type = vector.clone(elementType);
   unsigned from = getElementTypeOrSelf(value).getIntOrFloatBitWidth(), to = elementType.getIntOrFloatBitWidth();
+  Type type = withElementType(value.getType(), elementType);
+  // No processor converts between 16 and 64 bits at once.
+  if (from == 16 && to == 64)
+    value = arith::ExtFOp::create(b, withElementType(type, b.getF32Type()), value);
+  if (from == 64 && to == 16)
+    value = roundToOdd(b, value);
   if (from < to)
     return arith::ExtFOp::create(b, type, value);
   if (from > to)

@@ -1,0 +1,60 @@
+// Compiles plans to machine code for CPUs.
+#ifndef DESCENT_TARGET_CPU_CPU_H
+#define DESCENT_TARGET_CPU_CPU_H
+
+#include "descent/Target/Cpu/CpuTarget.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace descent {
+
+struct CpuPipelineOptions : mlir::PassPipelineOptions<CpuPipelineOptions> {
+  Option<std::string> target{*this, "target", llvm::cl::desc("the processors that the kernels are for"),
+                             llvm::cl::init("cpu:native")};
+  Option<unsigned> vectorBits{*this, "vector-bits", llvm::cl::desc("bits of a vector register; 0: the target's"),
+                              llvm::cl::init(0)};
+};
+
+/// plan -> plan with a kernel of loops and vectors for every stage.
+void buildPlanToLoopsPipeline(mlir::OpPassManager &passes, unsigned vectorBits);
+/// plan with kernels -> tables and functions; no program is left.
+void buildCpuArtifactPipeline(mlir::OpPassManager &passes, llvm::StringRef target);
+/// loops, vectors and memrefs -> the LLVM dialect alone.
+void buildLoopsToLLVMPipeline(mlir::OpPassManager &passes);
+
+/// Registers the CPU's passes, and `plan-to-cpu`: all of the above.
+void registerCpuPipelines();
+
+/// What the translation of the pipelines' result to LLVM needs of a context.
+void registerCpuTranslations(mlir::DialectRegistry &registry);
+
+enum class CpuOutput { LLVMIR, Assembly, Object };
+
+struct CpuOptions {
+  CpuTarget target;
+  /// A C compiler for linking shared objects; empty: the one that built Descent, or `cc`.
+  std::string linker;
+  /// libdescent_runtime.a; empty: the one beside this program, or the one built with it.
+  std::string runtimeLibrary;
+};
+
+/// Lowers the module's programs down to the LLVM dialect, in place.
+mlir::LogicalResult lowerPlanToLLVM(mlir::ModuleOp module, const CpuOptions &options);
+
+/// Translates a module of the LLVM dialect, optimizes it and appends the output's bytes. Errors go to the module's context.
+mlir::LogicalResult emitCpuCode(mlir::ModuleOp module, const CpuOptions &options, CpuOutput output,
+                                llvm::SmallVectorImpl<char> &bytes);
+
+/// Writes a file whole or not at all.
+mlir::LogicalResult writeFile(mlir::Location location, llvm::StringRef path, llvm::StringRef bytes);
+
+/// Links an object and the step driver to a shared object that exports `<name>_*` only; whole or not at all.
+mlir::LogicalResult linkSharedObject(mlir::Location location, llvm::StringRef name, llvm::StringRef object,
+                                     llvm::StringRef path, const CpuOptions &options);
+
+} // namespace descent
+
+#endif // DESCENT_TARGET_CPU_CPU_H

@@ -1,0 +1,105 @@
+#include "descent/Target/Artifact/Artifact.h"
+
+#include "descent/Runtime/descent.h"
+
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
+
+using namespace mlir;
+using namespace descent::plan;
+
+std::string descent::plan::emitSignature(const ProgramLayout &layout) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (const TrackLayout &track : layout.tracks)
+    for (const StateField &state : track.states)
+      os << TrackOp(track.track).getSymName() << ' ' << state.name << ' ' << state.scope << ' ' << state.type << '\n';
+  return text;
+}
+
+uint64_t descent::plan::getFingerprint(StringRef signature) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (unsigned char byte : signature)
+    hash = (hash ^ byte) * 0x100000001b3u;
+  return hash;
+}
+
+static std::string printType(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
+static llvm::json::Value orNull(std::optional<StringRef> text) {
+  return text ? llvm::json::Value(*text) : llvm::json::Value(nullptr);
+}
+
+static llvm::json::Array describeHypers(const TrackLayout &track) {
+  llvm::json::Array hypers;
+  for (HyperOp hyper : track.hypers)
+    hypers.push_back(llvm::json::Object{{"name", hyper.getName()}, {"default", hyper.getValue().convertToDouble()}});
+  return hypers;
+}
+
+/// JSON has no infinities; a reader's float() understands the word.
+static llvm::json::Value describeNumber(double value) {
+  if (std::isfinite(value))
+    return value;
+  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+static llvm::json::Object describeGroup(const TrackLayout &layout) {
+  TrackOp track = layout.track;
+  llvm::json::Array states, inputs, factors, reports;
+  for (const StateField &state : layout.states)
+    states.push_back(llvm::json::Object{{"name", state.name},
+                                        {"scope", state.scope},
+                                        {"type", state.type},
+                                        {"init", stringifyStateInit(state.init)},
+                                        {"value", describeNumber(state.value)}});
+  for (InputOp input : layout.inputs)
+    inputs.push_back(llvm::json::Object{{"name", input.getName()},
+                                        {"type", printType(input.getResult().getType().getElementType())}});
+  for (FactorOp factor : layout.factors)
+    factors.push_back(factor.getName());
+  for (ReportOp report : track.getBody()->getOps<ReportOp>())
+    reports.push_back(report.getName());
+  return llvm::json::Object{{"name", track.getSymName()},
+                            {"rule", orNull(track.getRule())},
+                            {"norm", orNull(track.getNorm())},
+                            {"class", stringifyGroupClass(track.getGroupClass())},
+                            {"stored", orNull(track.getStored())},
+                            {"weight", printType(layout.getWeightType())},
+                            {"gradient", printType(layout.getGradientType())},
+                            {"hypers", describeHypers(layout)},
+                            {"states", std::move(states)},
+                            {"inputs", std::move(inputs)},
+                            {"factors", std::move(factors)},
+                            {"reports", std::move(reports)}};
+}
+
+std::string descent::plan::emitManifest(const ProgramLayout &layout, StringRef target, StringRef cpuFeatures) {
+  ProgramOp program = layout.program;
+  std::string signature = emitSignature(layout);
+  llvm::json::Array groups, shared, reports;
+  for (const TrackLayout &track : layout.tracks)
+    if (!TrackOp(track.track).getShared())
+      groups.push_back(describeGroup(track));
+    else
+      shared.push_back(llvm::json::Object{{"name", TrackOp(track.track).getSymName()}, {"hypers", describeHypers(track)}});
+  for (StringRef report : layout.reports)
+    reports.push_back(report);
+  std::optional<llvm::APFloat> clip = program.getClipGlobalNorm();
+  llvm::json::Object manifest{{"name", program.getSymName()},
+                              {"abi_version", int64_t(DESCENT_ABI_VERSION)},
+                              {"target", target},
+                              {"cpu_features", cpuFeatures},
+                              {"fingerprint", llvm::formatv("{0:x16}", getFingerprint(signature)).str()},
+                              {"signature", signature},
+                              {"clip_global_norm", clip ? llvm::json::Value(clip->convertToDouble()) : nullptr},
+                              {"skip_nonfinite", program.getSkipNonfinite()},
+                              {"groups", std::move(groups)},
+                              {"shared", std::move(shared)},
+                              {"reports", std::move(reports)}};
+  return llvm::formatv("{0:2}\n", llvm::json::Value(std::move(manifest)));
+}

@@ -1,0 +1,78 @@
+// Writes files and links shared objects.
+#include "descent/Target/Cpu/Cpu.h"
+
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace descent;
+
+LogicalResult descent::writeFile(Location location, StringRef path, StringRef bytes) {
+  llvm::Error error = llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
+    os << bytes;
+    return llvm::Error::success();
+  });
+  if (!error)
+    return success();
+  return emitError(location, "cannot write '") << path << "': " << llvm::toString(std::move(error));
+}
+
+static std::string findRuntimeLibrary(const CpuOptions &options) {
+  if (!options.runtimeLibrary.empty())
+    return options.runtimeLibrary;
+  static int anchor;
+  std::string program = llvm::sys::fs::getMainExecutable(nullptr, &anchor);
+  SmallString<256> beside(llvm::sys::path::parent_path(llvm::sys::path::parent_path(program)));
+  llvm::sys::path::append(beside, "lib", "libdescent_runtime.a");
+  return llvm::sys::fs::exists(beside) ? std::string(beside) : std::string(DESCENT_RUNTIME_LIBRARY);
+}
+
+static std::string findLinker(const CpuOptions &options) {
+  if (!options.linker.empty())
+    return options.linker;
+  if (llvm::sys::fs::can_execute(DESCENT_C_COMPILER))
+    return DESCENT_C_COMPILER;
+  return llvm::sys::findProgramByName("cc").get();
+}
+
+/// Runs the linker; what it prints becomes the diagnostic.
+static LogicalResult runLinker(Location location, StringRef linker, ArrayRef<StringRef> arguments, StringRef log) {
+  std::string problem;
+  std::optional<StringRef> redirects[] = {std::nullopt, log, log};
+  int code = llvm::sys::ExecuteAndWait(linker, arguments, std::nullopt, redirects, 0, 0, &problem);
+  if (code == 0)
+    return success();
+  auto text = llvm::MemoryBuffer::getFile(log);
+  return emitError(location, "linking with '") << linker << "' failed: " << problem << (text ? (*text)->getBuffer() : "");
+}
+
+LogicalResult descent::linkSharedObject(Location location, StringRef name, StringRef object, StringRef path,
+                                        const CpuOptions &options) {
+  SmallString<128> folder;
+  if (std::error_code code = llvm::sys::fs::createUniqueDirectory("descent", folder))
+    return emitError(location, "cannot create a temporary folder: ") << code.message();
+  llvm::scope_exit cleanup([&] { llvm::sys::fs::remove_directories(folder); });
+  auto inFolder = [&](StringRef file) { return (folder + "/" + file).str(); };
+  std::string objectFile = inFolder("kernels.o"), script = inFolder("exports.map"), shared = inFolder("shared.so");
+  std::string exports = ("{ global: " + name + "_*; local: *; };\n").str();
+  if (failed(writeFile(location, objectFile, object)) || failed(writeFile(location, script, exports)))
+    return failure();
+
+  std::string linker = findLinker(options), runtime = findRuntimeLibrary(options), log = inFolder("log");
+  if (linker.empty())
+    return emitError(location, "found no C compiler to link with; write an object file (.o) instead");
+  std::string scriptOption = "-Wl,--version-script=" + script;
+  SmallVector<StringRef> arguments = {linker, "-shared", "-fPIC", "-o", shared, objectFile, "-Wl,--whole-archive", runtime,
+                                      "-Wl,--no-whole-archive", "-Wl,-Bsymbolic", "-Wl,-z,defs", scriptOption, "-lm",
+                                      "-pthread"};
+  if (failed(runLinker(location, linker, arguments, log)))
+    return failure();
+  auto linked = llvm::MemoryBuffer::getFile(shared);
+  if (!linked)
+    return emitError(location, "cannot read what the linker wrote: ") << linked.getError().message();
+  return writeFile(location, path, (*linked)->getBuffer());
+}
