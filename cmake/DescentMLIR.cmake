@@ -11,6 +11,9 @@ include(TableGen)
 include(AddLLVM)
 include(AddMLIR)
 
+# Where add_mlir_doc writes; without it, the root of the file system.
+set(MLIR_BINARY_DIR ${CMAKE_BINARY_DIR})
+
 include_directories(SYSTEM ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 link_directories(${LLVM_LIBRARY_DIR})
 
