@@ -105,9 +105,17 @@ void descent_store_number(void *address, uint32_t type, double value) {
 }
 
 void descent_fill_numbers(void *to, uint32_t type, int64_t count, double value) {
-  const int64_t bytes = descent_type_bytes(type);
-  for (int64_t i = 0; i < count; ++i)
-    descent_store_number((char *)to + i * bytes, type, value);
+  static const char zeros[sizeof(double)] = {0};
+  const size_t bytes = (size_t)descent_type_bytes(type), all = (size_t)count * bytes;
+  if (count == 0)
+    return;
+  descent_store_number(to, type, value);
+  if (memcmp(to, zeros, bytes) == 0) {
+    memset(to, 0, all);
+    return;
+  }
+  for (size_t filled = bytes; filled < all; filled *= 2)
+    memcpy((char *)to + filled, to, filled < all - filled ? filled : all - filled);
 }
 
 void descent_convert_numbers(void *to, uint32_t to_type, const void *from, uint32_t from_type, int64_t count) {
