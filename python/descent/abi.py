@@ -52,7 +52,7 @@ class LayerStruct(ctypes.Structure):
     ]
 
 
-# A plain C function of the driver's; called without the interpreter's lock, so that Python threads run tasks in parallel.
+# A C function of the driver's. ctypes calls it without the interpreter's lock, so that Python threads run in parallel.
 TaskBody = ctypes.CFUNCTYPE(None, c_void_p, c_int64, c_int64)
 ParallelRun = ctypes.CFUNCTYPE(None, c_void_p, c_int64, TaskBody, c_void_p)
 

@@ -19,9 +19,10 @@ Array = npt.NDArray[Any]
 class Layer:
     """A parameter, which a step changes in place, and what belongs to it.
 
-    A 2-D array is one matrix, a 1-D array one row, a 3-D array a batch of matrices along its first axis. With `batch`, a
-    2-D array is a batch of vectors. Every member of a batch is a logical layer, with states of its own. Rows and batch
-    members may be any distance apart; the last axis is contiguous. `gradient` may be left out and given to each step.
+    A 2-D array is one matrix, a 1-D array one row, a 3-D array a batch of matrices along its first axis. With `batch`,
+    a 2-D array is a batch of vectors. Every member of a batch is a logical layer, with states of its own. Rows and
+    batch members may be any distance apart; the last axis is contiguous. `gradient` may be left out, and given to each
+    step.
     """
 
     def __init__(

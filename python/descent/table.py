@@ -59,7 +59,8 @@ class LayerTable:
         wanted = [wanted_input.name for wanted_input in group.inputs]
         if set(layer.inputs) != set(wanted):
             raise invalid_layer(
-                f"layer '{layer.name}' has the inputs [{quoted(layer.inputs)}], group '{group.name}' wants [{quoted(wanted)}]"
+                f"layer '{layer.name}' has the inputs [{quoted(layer.inputs)}], "
+                f"group '{group.name}' wants [{quoted(wanted)}]"
             )
         if not wanted:
             return

@@ -65,7 +65,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Tensor:
-    """packed; padded: rows further apart than their length; interleaved: batch members side by side, as in a fused QKV."""
+    """packed; padded: rows further apart than their length; interleaved: batch members side by side, as heads are."""
 
     name: str
     shape: tuple[int, ...]
@@ -167,7 +167,14 @@ class Run:
         chosen = {**RULES[self.case.rule].hypers, "lr": 0.05, **self.case.hyper}
         return {**chosen, "lr": chosen["lr"] * (1.0 + 0.1 * self.t)}
 
-    def step(self, absent: Sequence[str] = (), scale: float = 1.0, zero: bool = False, follow: bool = True) -> Any:
+    def step(
+        self,
+        absent: Sequence[str] = (),
+        scale: float = 1.0,
+        zero: bool = False,
+        follow: bool = True,
+        reports: bool = False,
+    ) -> Any:
         """New gradients, one step; the oracle follows."""
         self.t += 1
         expected: list[Array | None] = []
@@ -180,7 +187,7 @@ class Run:
             assert gradient.shape == weight.shape
         given = [None if t.name in absent else g for t, g in zip(self.tensors, self.gradients, strict=True)]
         result = self.optimizer.step(
-            self.t, hyper=self.hyper(), gradients=given if absent else None, gradient_scale=scale
+            self.t, hyper=self.hyper(), gradients=given if absent else None, gradient_scale=scale, reports=reports
         )
         if not follow:
             return result
@@ -196,6 +203,10 @@ class Run:
 
     def states(self, index: int) -> dict[str, Stored]:
         return dict(self.optimizer.states[self.tensors[index].name])
+
+    def scope(self, state: str) -> str:
+        (scope,) = [s.scope for s in self.optimizer.artifact.groups[0].states if s.name == state]
+        return scope
 
     def bits(self, index: int) -> list[bytes]:
         """Weights and states, to the bit."""

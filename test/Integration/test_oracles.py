@@ -1,7 +1,7 @@
 """The oracles against numbers that were computed by other programs from the same formulas, and against identities.
 
-The golden numbers are data. Those of `shared problem` come from the named optimizers of PyTorch, run in float64; those of
-the 2 x 3 problem from a separate float64 transcription of the formulas, and catch misreadings of them.
+The golden numbers are data. Those of `shared problem` come from the named optimizers of PyTorch, run in float64; those
+of the 2 x 3 problem from a separate float64 transcription of the formulas, and catch misreadings of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ def matrix(text: str) -> Array:
     return np.array([[float(x) for x in row.split()] for row in text.split(";")])
 
 
-# The 2 x 3 problem: with k = 3 i + j, W = sin(1 + k), G1 = cos(1 + 2k) / 2, G2 = sin(3 + k^2) / 2; two steps, G1 then G2.
+# The 2 x 3 problem: with k = 3 i + j, W = sin(1 + k), G1 = cos(1 + 2k) / 2, G2 = sin(3 + k^2) / 2; two steps, by G1
+# and then by G2.
 K = np.arange(6.0).reshape(2, 3)
 W = np.sin(1 + K)
 G1 = 0.5 * np.cos(1 + 2 * K)

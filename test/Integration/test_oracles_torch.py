@@ -82,7 +82,7 @@ def test_muon_equals_torch_up_to_its_bf16_products(name: str, adjust: str, shape
     expected = run_torch(
         lambda p: torch.optim.Muon(p, lr=0.02, momentum=0.9, weight_decay=0.1, adjust_lr_fn=adjust), w, gradients
     )
-    # Without the decay both walks would start at w; it is part of both, so the difference of the walks is of the updates.
+    # How far the updates have moved the weight, besides its decay.
     walk = np.linalg.norm(expected - w * (1 - 0.02 * 0.1) ** STEPS)
     assert np.linalg.norm(run_oracle(name, w, gradients, hyper) - expected) < BF16_NEWTON_SCHULZ * walk
 

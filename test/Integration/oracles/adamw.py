@@ -1,4 +1,4 @@
-"""AdamW (arXiv 1711.05101; moments of arXiv 1412.6980), with epsilon and bias corrections placed as torch.optim.AdamW does.
+"""AdamW (arXiv 1711.05101; moments of arXiv 1412.6980); epsilon and bias corrections as in torch.optim.AdamW.
 
 w <- w (1 - lr weight_decay)
 m <- beta1 m + (1 - beta1) g ,   v <- beta2 v + (1 - beta2) g^2
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .rule import Array, Hyper, Layer, Rule, State, ema
+from .rule import Array, Hyper, Layer, State, ema
 
 HYPERS = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 1e-2}
 
@@ -29,6 +29,3 @@ def step(layers: Sequence[Layer], hyper: Hyper) -> None:
         state["v"] = ema(state["v"], g * g, beta2)
         denominator = np.sqrt(state["v"]) / np.sqrt(1.0 - beta2**layer.t) + hyper["eps"]
         layer.w = w - lr / (1.0 - beta1**layer.t) * state["m"] / denominator
-
-
-RULES = {"adamw": Rule(HYPERS, init, step)}

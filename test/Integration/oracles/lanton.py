@@ -1,4 +1,4 @@
-"""LANTON (arXiv 2510.14009): steepest descent under a norm; a layer noisier than its group's quietest takes smaller steps.
+"""LANTON (arXiv 2510.14009): steepest descent under a norm; a layer noisier than its group's quietest moves less.
 
     m   <- beta1 m + (1 - beta1) g
     nu   = dual norm of g - g0                          g0: the gradient of the layer's previous update
@@ -17,9 +17,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .rule import Array, Hyper, Layer, Rule, State, ema
+from .rule import Array, Hyper, Layer, State, ema
 
 HYPERS = {"lr": 2.8e-3, "beta1": 0.95, "beta2": 0.9, "alpha": 1.0}
+NEEDS_NORM = True
 
 
 def init(w: Array, g: Array) -> State:
@@ -42,6 +43,3 @@ def step(layers: Sequence[Layer], hyper: Hyper) -> None:
         eta = hyper["lr"] * np.sqrt(a / max(calm))
         layer.w = layer.w + eta * layer.norm.lmo(layer.state["m"])
         layer.state["g0"] = layer.g.copy()
-
-
-RULES = {"lanton": Rule(HYPERS, init, step, needs_norm=True)}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .rule import Array, Hyper, Layer, Rule, State, ema
+from .rule import Array, Hyper, Layer, State, ema
 
 HYPERS = {"lr": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}
 
@@ -27,6 +27,3 @@ def step(layers: Sequence[Layer], hyper: Hyper) -> None:
         w = layer.w * (1.0 - lr * hyper["weight_decay"])
         layer.w = w - lr * np.sign(ema(state["m"], g, hyper["beta1"]))
         state["m"] = ema(state["m"], g, hyper["beta2"])
-
-
-RULES = {"lion": Rule(HYPERS, init, step)}

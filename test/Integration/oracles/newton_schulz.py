@@ -1,4 +1,4 @@
-"""Newton-Schulz iterations towards the polar factor U V^T of X = U S V^T (Jordan 2024; Polar Express, arXiv 2505.16932).
+"""Newton-Schulz towards the polar factor U V^T of X = U S V^T (Jordan 2024; Polar Express, arXiv 2505.16932).
 
     Y_0 = X / nu(X) ,   A = Y Y^T ,   Y <- a Y + (b A + c A^2) Y      for every (a, b, c) of a list
 
@@ -43,7 +43,7 @@ _POLAR_EXPRESS: Coefficients = (
 
 
 def polar_express(steps: int, safety: float = 1.01) -> Coefficients:
-    """The published list with p(x) replaced by p(x / safety) in all rows but the last of the table, which then repeats."""
+    """The published list with p(x / safety) for p(x) in all rows but the last of the table, which then repeats."""
     scaled = [(a / safety, b / safety**3, c / safety**5) for a, b, c in _POLAR_EXPRESS[:-1]]
     rows = scaled + [_POLAR_EXPRESS[-1]] * max(0, steps - len(scaled))
     return tuple(rows[:steps])

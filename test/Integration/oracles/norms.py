@@ -1,10 +1,10 @@
 """Norms, dual norms, linear minimisation oracles and projections.
 
-    dual(X) = max over |Z| <= 1 of <X, Z> ,      lmo(X) = argmin over |Z| <= 1 of <X, Z> ,   hence <X, lmo(X)> = -dual(X)
+    dual(X) = max over |Z| <= 1 of <X, Z> ,   lmo(X) = argmin over |Z| <= 1 of <X, Z> ,   so <X, lmo(X)> = -dual(X)
 
-`lmo` is the minimiser: an update adds it. At X = 0 every point of the ball qualifies, and all of these return 0. Where the
-minimiser is not unique (ties of the largest entry), the mass is spread evenly over the ties. The formulas are textbook
-duality; Scion (arXiv 2502.07529) lists the operator norms and their shape factors.
+`lmo` is the minimiser: an update adds it. At X = 0 every point of the ball qualifies, and all of these return 0. Where
+the minimiser is not unique (ties of the largest entry), the mass is spread evenly over the ties. The formulas are
+textbook duality; Scion (arXiv 2502.07529) lists the operator norms and their shape factors.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def max_entry() -> Norm:
 
 
 def l1() -> Norm:
-    """|Z| = sum |Z_ij|;  dual: max |X_ij|;  lmo: -sign at the largest entry, evenly over ties;  projection: soft threshold."""
+    """|Z| = sum |Z_ij|;  dual: max |X_ij|;  lmo: -sign at the largest entry, evenly over ties;
+    projection: soft threshold."""
     return Norm(
         norm=lambda z: float(np.abs(z).sum()),
         dual=lambda x: float(np.abs(x).max()),

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import newton_schulz
 from .muon import original_scale
-from .rule import Array, Hyper, Layer, Rule, State, lerp
+from .rule import Array, Hyper, Layer, State, lerp
 
 HYPERS = {"lr": 0.02, "momentum": 0.95, "beta2": 0.95, "weight_decay": 0.0}
 
@@ -37,6 +37,3 @@ def step(layers: Sequence[Layer], hyper: Hyper) -> None:
         q = o / (np.sqrt(state["v"])[:, None] + 1e-10)
         q = q * (np.linalg.norm(o) / (np.linalg.norm(q) + 1e-10))
         layer.w = layer.w * (1.0 - lr * hyper["weight_decay"]) - lr * original_scale(layer) * q
-
-
-RULES = {"normuon": Rule(HYPERS, init, step)}

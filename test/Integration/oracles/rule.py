@@ -1,7 +1,7 @@
 """What every oracle looks like: default hyperparameters, `init` and `step` over the layers of one group.
 
-Everything is float64. A weight is a matrix as it lies in memory; a vector is a matrix of one row. `stored` says which of
-its axes are the layer's outputs, because shape factors depend on it.
+Everything is float64. A weight is a matrix as it lies in memory; a vector is a matrix of one row. `stored` says which
+of its axes are the layer's outputs, because shape factors depend on it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Scion (arXiv 2502.07529): conditional-gradient steps under a norm chosen for each layer.
+"""Unconstrained Scion (arXiv 2502.07529): steps to the minimiser over the ball of a norm chosen for each layer.
 
 m <- (1 - momentum) m + momentum g                  `momentum` is the weight of the new gradient
-w <- (1 - lr) w                                     constrained form only: keeps |w| <= radius
 w <- w + lr radius lmo(m)                           lmo: the minimiser over the unit ball
 """
 
@@ -11,16 +10,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .rule import Array, Hyper, Layer, Rule, State, lerp
+from .rule import Array, Hyper, Layer, State, lerp
 
 HYPERS = {"lr": 1e-3, "momentum": 0.1, "radius": 1.0}
+NEEDS_NORM = True
 
 
 def init(w: Array, g: Array) -> State:
     return {"m": np.zeros_like(w)}
 
 
-def _step(layers: Sequence[Layer], hyper: Hyper, constrained: bool) -> None:
+def conditional_gradient(layers: Sequence[Layer], hyper: Hyper, constrained: bool) -> None:
     lr = hyper["lr"]
     for layer in layers:
         assert layer.norm is not None
@@ -29,15 +29,5 @@ def _step(layers: Sequence[Layer], hyper: Hyper, constrained: bool) -> None:
         layer.w = w + lr * hyper["radius"] * layer.norm.lmo(layer.state["m"])
 
 
-def scion(layers: Sequence[Layer], hyper: Hyper) -> None:
-    _step(layers, hyper, constrained=False)
-
-
-def scion_constrained(layers: Sequence[Layer], hyper: Hyper) -> None:
-    _step(layers, hyper, constrained=True)
-
-
-RULES = {
-    "scion": Rule(HYPERS, init, scion, needs_norm=True),
-    "scion_constrained": Rule(HYPERS, init, scion_constrained, needs_norm=True),
-}
+def step(layers: Sequence[Layer], hyper: Hyper) -> None:
+    conditional_gradient(layers, hyper, constrained=False)

@@ -1,9 +1,10 @@
-"""Stochastic gradient descent with heavy-ball momentum, as torch.optim.SGD writes it (Polyak 1964; Sutskever et al. 2013).
+"""Gradient descent with heavy-ball momentum, as torch.optim.SGD writes it (Polyak 1964; Sutskever et al. 2013).
 
-g <- g + weight_decay w            coupled decay; decoupled (arXiv 1711.05101): w <- w (1 - lr weight_decay) instead
-m <- g at the first update, momentum m + (1 - dampening) g later
-d  = g + momentum m  (Nesterov), else m
-w <- w - lr d
+    g <- g + weight_decay w                         coupled decay
+    m <- momentum m + (1 - dampening) g             at the first update: m <- g
+    w <- w - lr m
+
+The library has no dampening. The variants are sgd_nesterov, sgdw and sgdw_nesterov.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .rule import Array, Hyper, Layer, Rule, State
+from .rule import Array, Hyper, Layer, State
 
 HYPERS = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 0.0}
 
@@ -21,7 +22,7 @@ def init(w: Array, g: Array) -> State:
     return {"m": np.zeros_like(w)}
 
 
-def _step(layers: Sequence[Layer], hyper: Hyper, nesterov: bool, decoupled: bool) -> None:
+def heavy_ball(layers: Sequence[Layer], hyper: Hyper, nesterov: bool, decoupled: bool) -> None:
     lr, momentum, decay = hyper["lr"], hyper["momentum"], hyper["weight_decay"]
     for layer in layers:
         g, state = layer.g, layer.state
@@ -35,25 +36,5 @@ def _step(layers: Sequence[Layer], hyper: Hyper, nesterov: bool, decoupled: bool
         layer.w = layer.w - lr * direction
 
 
-def sgd(layers: Sequence[Layer], hyper: Hyper) -> None:
-    _step(layers, hyper, nesterov=False, decoupled=False)
-
-
-def sgd_nesterov(layers: Sequence[Layer], hyper: Hyper) -> None:
-    _step(layers, hyper, nesterov=True, decoupled=False)
-
-
-def sgdw(layers: Sequence[Layer], hyper: Hyper) -> None:
-    _step(layers, hyper, nesterov=False, decoupled=True)
-
-
-def sgdw_nesterov(layers: Sequence[Layer], hyper: Hyper) -> None:
-    _step(layers, hyper, nesterov=True, decoupled=True)
-
-
-RULES = {
-    "sgd": Rule(HYPERS, init, sgd),
-    "sgd_nesterov": Rule(HYPERS, init, sgd_nesterov),
-    "sgdw": Rule(HYPERS, init, sgdw),
-    "sgdw_nesterov": Rule(HYPERS, init, sgdw_nesterov),
-}
+def step(layers: Sequence[Layer], hyper: Hyper) -> None:
+    heavy_ball(layers, hyper, nesterov=False, decoupled=False)

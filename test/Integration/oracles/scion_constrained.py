@@ -1,0 +1,14 @@
+"""Scion (arXiv 2502.07529): conditional gradient, which keeps |w| <= radius: w <- (1 - lr) w before scion's step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .rule import Hyper, Layer
+from .scion import HYPERS, NEEDS_NORM, conditional_gradient, init
+
+__all__ = ["HYPERS", "NEEDS_NORM", "init", "step"]
+
+
+def step(layers: Sequence[Layer], hyper: Hyper) -> None:
+    conditional_gradient(layers, hyper, constrained=True)
