@@ -20,7 +20,6 @@ import numpy as np
 from .rule import Array, Hyper, Layer, State, ema
 
 HYPERS = {"lr": 2.8e-3, "beta1": 0.95, "beta2": 0.9, "alpha": 1.0}
-NEEDS_NORM = True
 
 
 def init(w: Array, g: Array) -> State:

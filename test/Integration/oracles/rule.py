@@ -48,8 +48,6 @@ class Rule:
     hypers: dict[str, float]
     init: Callable[[Array, Array], State]
     step: Callable[[Sequence[Layer], Hyper], None]
-    # A rule with a given norm takes it from `Layer.norm`.
-    needs_norm: bool = False
 
 
 def advance(rule: Rule, layers: Sequence[Layer], gradients: Sequence[Array | None], hyper: Hyper) -> None:

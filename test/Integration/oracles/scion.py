@@ -13,7 +13,6 @@ import numpy as np
 from .rule import Array, Hyper, Layer, State, lerp
 
 HYPERS = {"lr": 1e-3, "momentum": 0.1, "radius": 1.0}
-NEEDS_NORM = True
 
 
 def init(w: Array, g: Array) -> State:

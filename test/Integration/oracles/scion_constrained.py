@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .rule import Hyper, Layer
-from .scion import HYPERS, NEEDS_NORM, conditional_gradient, init
+from .scion import HYPERS, conditional_gradient, init
 
-__all__ = ["HYPERS", "NEEDS_NORM", "init", "step"]
+__all__ = ["HYPERS", "init", "step"]
 
 
 def step(layers: Sequence[Layer], hyper: Hyper) -> None:
