@@ -43,9 +43,9 @@ bool RoleAttr::isState() const {
 }
 
 bool RoleAttr::isTensor() const {
-  return llvm::is_contained({RoleKind::Param, RoleKind::Grad, RoleKind::Input, RoleKind::State, RoleKind::RowState,
-                             RoleKind::ColumnState},
-                            getKind());
+  return llvm::is_contained(
+      {RoleKind::Param, RoleKind::Grad, RoleKind::Input, RoleKind::State, RoleKind::RowState, RoleKind::ColumnState},
+      getKind());
 }
 
 Type RoleAttr::getType(Type element) const {
@@ -83,6 +83,8 @@ FailureOr<SmallVector<Side, 2>> descent::getSides(RankedTensorType type) {
     return failure();
   return SmallVector<Side, 2>(dims.getSides());
 }
+
+bool descent::isShapedLikeParameter(RankedTensorType type) { return type == getParameterType(type.getElementType()); }
 
 Attribute DimsAttr::parse(AsmParser &parser, Type) {
   SmallVector<Side> sides;

@@ -3,6 +3,7 @@
 #include "descent/Dialect/Descent/IR/Formulas.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace descent;
@@ -36,7 +37,7 @@ struct DropScaleOfLmo : OpRewritePattern<LmoOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(LmoOp op, PatternRewriter &rewriter) const override {
     auto [x, factor] = splitConstantFactor(op.getDirection());
-    if (!x || !(factor > 0.0))
+    if (!x || !(factor > 0.0) || !std::isfinite(factor))
       return rewriter.notifyMatchFailure(op, "the direction is no positive multiple of a tensor");
     if (!op.getNorm().ignoresScale())
       return rewriter.notifyMatchFailure(op, "the norm's method does not ignore scale");
@@ -61,11 +62,23 @@ struct DropNegationOfDualNorm : OpRewritePattern<DualNormOp> {
 struct AccumulateWithoutDecay : OpRewritePattern<MomentumOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(MomentumOp op, PatternRewriter &rewriter) const override {
-    auto constant = op.getBeta().getDefiningOp<arith::ConstantOp>();
-    if (!constant || op.getKind() != MomentumKind::HeavyBall ||
-        cast<FloatAttr>(constant.getValue()).getValueAsDouble() != 1.0)
+    FloatAttr beta;
+    if (op.getKind() != MomentumKind::HeavyBall || !matchPattern(op.getBeta(), m_Constant(&beta)) ||
+        beta.getValueAsDouble() != 1.0)
       return rewriter.notifyMatchFailure(op, "not a heavy ball with beta = 1");
     rewriter.replaceOpWithNewOp<arith::AddFOp>(op, op.getState(), op.getValue());
+    return success();
+  }
+};
+
+/// orient(orient(x)) = x, there and back
+struct OrientBack : OpRewritePattern<OrientOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(OrientOp op, PatternRewriter &rewriter) const override {
+    auto there = op.getOperand().getDefiningOp<OrientOp>();
+    if (!there)
+      return rewriter.notifyMatchFailure(op, "the operand is not oriented");
+    rewriter.replaceOp(op, there.getOperand());
     return success();
   }
 };
@@ -81,4 +94,8 @@ void DualNormOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRCo
 
 void MomentumOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<AccumulateWithoutDecay>(context);
+}
+
+void OrientOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<OrientBack>(context);
 }

@@ -52,7 +52,8 @@ Step NewtonSchulzAttr::getStep(int64_t index) const {
 }
 
 bool NewtonSchulzAttr::isAccurate() const {
-  return getCoefficients() == Coefficients::PolarExpress && getSteps() >= 8 && (!getCompute() || !getCompute().isBF16());
+  return getCoefficients() == Coefficients::PolarExpress && getSteps() >= 8 &&
+         (!getCompute() || !getCompute().isBF16());
 }
 
 NewtonSchulzAttr NewtonSchulzAttr::getDirection(MLIRContext *context) {
@@ -70,8 +71,9 @@ LogicalResult NewtonSchulzAttr::verify(function_ref<InFlightDiagnostic()> emitEr
   if (coefficients == Coefficients::You && steps > 5)
     return emitError() << "'#descent.newton_schulz<you>' has coefficients for 5 steps, found " << steps;
   if (!(scale >= 1.0) || scale > 2.0)
-    return emitError() << "'#descent.newton_schulz' needs a scale from 1 to 2, so that no singular value exceeds 1, found "
-                       << scale.value;
+    return emitError()
+           << "'#descent.newton_schulz' needs a scale from 1 to 2, so that no singular value exceeds 1, found "
+           << scale.value;
   if (!(epsilon >= 0.0) || epsilon > 1.0)
     return emitError() << "'#descent.newton_schulz' needs an epsilon from 0 to 1, found " << epsilon.value;
   if (compute && !compute.isBF16() && !compute.isF32())
@@ -95,8 +97,9 @@ static ParseResult parseField(AsmParser &parser, int64_t &steps, NormalizeKind &
   if (field == "compute")
     return parser.parseType(compute);
   if (field != "normalize")
-    return parser.emitError(location) << "unknown field '" << field
-                                      << "' of '#descent.newton_schulz': expected steps, normalize, scale, epsilon or compute";
+    return parser.emitError(location)
+           << "unknown field '" << field
+           << "' of '#descent.newton_schulz': expected steps, normalize, scale, epsilon or compute";
   FailureOr<NormalizeKind> kind = FieldParser<NormalizeKind>::parse(parser);
   if (failed(kind))
     return failure();
@@ -126,8 +129,8 @@ Attribute NewtonSchulzAttr::parse(AsmParser &parser, Type) {
 }
 
 void NewtonSchulzAttr::print(AsmPrinter &printer) const {
-  printer << '<' << stringifyCoefficients(getCoefficients()) << ", steps = " << getSteps() << ", normalize = "
-          << stringifyNormalizeKind(getNormalize()) << ", scale = ";
+  printer << '<' << stringifyCoefficients(getCoefficients()) << ", steps = " << getSteps()
+          << ", normalize = " << stringifyNormalizeKind(getNormalize()) << ", scale = ";
   printer.printFloat(APFloat(getScale()));
   printer << ", epsilon = ";
   printer.printFloat(APFloat(getEpsilon()));

@@ -21,6 +21,18 @@ static StringRef describe(NormQuery query) {
   llvm_unreachable("a query without a name");
 }
 
+NormQuery descent::getNormQuery(Operation *op) {
+  return isa<NormOp>(op)       ? NormQuery::Norm
+         : isa<DualNormOp>(op) ? NormQuery::DualNorm
+         : isa<LmoOp>(op)      ? NormQuery::Lmo
+                               : NormQuery::Projection;
+}
+
+NormAttrInterface descent::getNormOf(Operation *op) {
+  return isa<NormOp, DualNormOp, LmoOp, ProjectOp>(op) ? op->getAttrOfType<NormAttrInterface>("norm")
+                                                       : NormAttrInterface();
+}
+
 LogicalResult descent::verifyNormQuery(NormAttrInterface norm, NormQuery query, ArrayRef<bool> has, bool matrixOnly,
                                        GroupClass groupClass, function_ref<InFlightDiagnostic()> emitError) {
   if (!has[static_cast<size_t>(query)])
@@ -74,23 +86,27 @@ NormAttrInterface RmsToRmsNormAttr::getScaled() const {
 // #descent.scaled
 //===----------------------------------------------------------------------===//
 
-/// factor * rows^a * cols^b, with square roots where they do.
+/// size^exponent, with a square root where it does.
+static Value emitPower(ImplicitLocOpBuilder &b, Side side, double exponent) {
+  Value size = SizeOp::create(b, side);
+  double magnitude = std::abs(exponent);
+  Value root = size;
+  if (magnitude == 0.5)
+    root = math::SqrtOp::create(b, size);
+  else if (magnitude != 1.0)
+    root = math::PowFOp::create(b, size, formula::constant(b, magnitude));
+  return exponent < 0 ? formula::reciprocal(b, root) : root;
+}
+
+/// factor * rows^a * cols^b. With a = b it is that of the short and the long side, which says that it knows no
+/// orientation.
 Value ScaledNormAttr::emitScale(ImplicitLocOpBuilder &b) const {
-  auto power = [&](Side side, double exponent) -> Value {
-    Value size = SizeOp::create(b, side);
-    double magnitude = std::abs(exponent);
-    Value root = size;
-    if (magnitude == 0.5)
-      root = math::SqrtOp::create(b, size);
-    else if (magnitude != 1.0)
-      root = math::PowFOp::create(b, size, formula::constant(b, magnitude));
-    return exponent < 0 ? formula::reciprocal(b, root) : root;
-  };
+  bool isOriented = getRows() != getCols();
   Value scale = formula::constant(b, getFactor());
   if (getRows() != 0.0)
-    scale = formula::multiply(b, scale, power(Side::Rows, getRows()));
+    scale = formula::multiply(b, scale, emitPower(b, isOriented ? Side::Rows : Side::Short, getRows()));
   if (getCols() != 0.0)
-    scale = formula::multiply(b, scale, power(Side::Cols, getCols()));
+    scale = formula::multiply(b, scale, emitPower(b, isOriented ? Side::Cols : Side::Long, getCols()));
   return scale;
 }
 
@@ -101,7 +117,8 @@ LogicalResult ScaledNormAttr::verify(function_ref<InFlightDiagnostic()> emitErro
   if (!(factor > 0.0) || !std::isfinite(factor.value))
     return emitError() << "'#descent.scaled' needs a positive finite factor, found " << factor.value;
   if (!std::isfinite(rows.value) || !std::isfinite(cols.value))
-    return emitError() << "'#descent.scaled' needs finite exponents, found rows = " << rows.value << " and cols = " << cols.value;
+    return emitError() << "'#descent.scaled' needs finite exponents, found rows = " << rows.value
+                       << " and cols = " << cols.value;
   return success();
 }
 
@@ -123,7 +140,8 @@ Attribute ScaledNormAttr::parse(AsmParser &parser, Type) {
       return {};
     double *value = field == "factor" ? &factor : field == "rows" ? &rows : field == "cols" ? &cols : nullptr;
     if (!value) {
-      parser.emitError(fieldLocation) << "unknown field '" << field << "' of '#descent.scaled': expected factor, rows or cols";
+      parser.emitError(fieldLocation) << "unknown field '" << field
+                                      << "' of '#descent.scaled': expected factor, rows or cols";
       return {};
     }
     if (parser.parseFloat(*value))
@@ -131,8 +149,7 @@ Attribute ScaledNormAttr::parse(AsmParser &parser, Type) {
   }
   if (parser.parseGreater())
     return {};
-  return parser.getChecked<ScaledNormAttr>(location, parser.getContext(), inner, Real(factor),
-                                           Real(rows), Real(cols));
+  return parser.getChecked<ScaledNormAttr>(location, parser.getContext(), inner, Real(factor), Real(rows), Real(cols));
 }
 
 void ScaledNormAttr::print(AsmPrinter &printer) const {

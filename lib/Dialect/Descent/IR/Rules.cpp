@@ -40,9 +40,9 @@ static ParseResult parseArgument(OpAsmParser &parser, SmallVectorImpl<OpAsmParse
     return failure();
   std::optional<RoleKind> kind = symbolizeRoleKind(keyword);
   if (!kind)
-    return parser.emitError(location)
-           << "unknown role '" << keyword
-           << "': expected param, grad, input, state, row_state, column_state, layer_state, hyper, factor, step, updates or loss";
+    return parser.emitError(location) << "unknown role '" << keyword
+                                      << "': expected param, grad, input, state, row_state, column_state, layer_state, "
+                                         "hyper, factor, step, updates or loss";
   InitKind init = InitKind::Value;
   FloatAttr value;
   if (parseContent(parser, init, value))
@@ -118,10 +118,14 @@ template <typename Op> static void printBody(OpAsmPrinter &printer, Op op) {
   printer.printRegion(op.getBody(), /*printEntryBlockArgs=*/false);
 }
 
-template <typename Op>
-static void nameArguments(Op op, Region &region, OpAsmSetValueNameFn setName) {
-  for (auto [argument, role] : llvm::zip(region.getArguments(), op.getRoles()))
-    setName(argument, cast<RoleAttr>(role).getName());
+template <typename Op> static void nameArguments(Op op, Region &region, OpAsmSetValueNameFn setName) {
+  // Operations that are not valid are printed as well.
+  ArrayAttr roles = op.getRolesAttr();
+  if (!roles)
+    return;
+  for (auto [argument, attribute] : llvm::zip(region.getArguments(), roles))
+    if (auto role = dyn_cast<RoleAttr>(attribute))
+      setName(argument, role.getName());
 }
 
 //===----------------------------------------------------------------------===//
@@ -198,8 +202,9 @@ ParseResult UpdateOp::parse(OpAsmParser &parser, OperationState &result) {
       return failure();
     auto argument = dyn_cast<BlockArgument>(destination.front());
     if (!argument)
-      return parser.emitError(name.location) << "'" << name.name << "' is not an argument of the rule: only the parameter "
-                                             << "and states can be updated";
+      return parser.emitError(name.location)
+             << "'" << name.name << "' is not an argument of the rule: only the parameter "
+             << "and states can be updated";
     destinations.push_back(argument.getArgNumber());
   }
   result.addAttribute("destinations", parser.getBuilder().getDenseI64ArrayAttr(destinations));

@@ -7,18 +7,9 @@
 using namespace mlir;
 using namespace descent;
 
-static bool isIdentifier(StringRef name) {
-  return !name.empty() && !llvm::isDigit(name.front()) && name.size() < 64 &&
-         llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
-}
-
-//===----------------------------------------------------------------------===//
-// Rules and shared bodies
-//===----------------------------------------------------------------------===//
-
 static LogicalResult verifyRole(Operation *op, RoleAttr role) {
-  if (!isIdentifier(role.getName())) // (R2)
-    return op->emitOpError() << "argument '%" << role.getName().getValue() << "' needs a name that is a C identifier";
+  if (!isCName(role.getName())) // (R2)
+    return op->emitOpError() << "argument '%" << role.getName().getValue() << "' needs a name that C and C++ allow";
   bool hasInit = role.getInit() != InitKind::Value;
   if (hasInit && !role.isState()) // (R6)
     return op->emitOpError() << "argument '%" << role.getName().getValue() << "' with role "
@@ -39,27 +30,32 @@ static LogicalResult verifyRole(Operation *op, RoleAttr role) {
   return success();
 }
 
-/// Argument types and roles agree; names are unique.
-template <typename Op> static LogicalResult verifyArguments(Op op) {
-  Block &body = op.getBody().front();
-  if (body.getNumArguments() != op.getRoles().size())
-    return op.emitOpError() << "has " << body.getNumArguments() << " arguments but " << op.getRoles().size() << " roles";
+/// Every argument has a role; names are unique.
+template <typename Op> static LogicalResult verifyRoles(Op op) {
+  size_t count = op.getBody().getNumArguments();
+  if (count != op.getRoles().size())
+    return op.emitOpError() << "has " << count << " arguments but " << op.getRoles().size() << " roles";
   llvm::StringSet<> names;
-  Type element;
-  for (auto [argument, attribute] : llvm::zip(body.getArguments(), op.getRoles())) {
-    auto role = cast<RoleAttr>(attribute);
+  for (auto role : op.getRoles().template getAsRange<RoleAttr>()) {
     if (failed(verifyRole(op, role)))
       return failure();
     if (!names.insert(role.getName()).second) // (R2)
       return op.emitOpError() << "has two arguments named '%" << role.getName().getValue() << "'";
-    if (auto tensor = dyn_cast<RankedTensorType>(argument.getType()); tensor && !element)
+  }
+  return success();
+}
+
+/// Argument types are those of their roles, over one element type.
+template <typename Op> static LogicalResult verifyArguments(Op op) {
+  Type element = Float64Type::get(op.getContext());
+  for (BlockArgument argument : llvm::reverse(op.getBody().getArguments()))
+    if (auto tensor = dyn_cast<RankedTensorType>(argument.getType()))
       element = tensor.getElementType();
-    Type expected = role.getType(element ? element : Float64Type::get(op.getContext()));
-    if (argument.getType() != expected)
+  for (auto [argument, role] : llvm::zip(op.getBody().getArguments(), op.getRoles().template getAsRange<RoleAttr>()))
+    if (Type expected = role.getType(element); argument.getType() != expected)
       return op.emitOpError() << "argument '%" << role.getName().getValue() << "' with role "
                               << stringifyRoleKind(role.getKind()) << " needs type " << expected << ", found "
                               << argument.getType();
-  }
   return success();
 }
 
@@ -79,7 +75,41 @@ LogicalResult OptimizerOp::verify() {
     if (count(kind)) // (R7)
       return emitOpError() << "has an argument with role " << stringifyRoleKind(kind)
                            << ", which this version does not have yet; a layer_state is kept for each layer";
+  return verifyRoles(*this);
+}
+
+/// An f64, an i1, or a tensor of these, of a method's type or of the policy's.
+static bool isOfRule(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return type.isF64() || type.isInteger(1);
+  Type element = tensor.getElementType();
+  return (element.isF64() || element.isF32() || element.isBF16() || element.isInteger(1)) &&
+         succeeded(getSides(tensor));
+}
+
+static LogicalResult verifyRuleOperation(Operation &op) {
+  StringRef dialect = op.getName().getDialectNamespace();
+  if (dialect == "scf") // (R8)
+    return op.emitOpError() << "is not supported in a rule yet; choose between values with 'arith.select'";
+  if ((dialect != "arith" && dialect != "math" && dialect != "descent") || op.getNumRegions()) // (R8)
+    return op.emitOpError() << "is not an operation of a rule: expected arith, math or descent";
+  for (Type type : op.getResultTypes())
+    if (!isOfRule(type)) // (R9)
+      return op.emitOpError()
+             << "gives a value of type " << type
+             << ": values of a rule are f64, i1, or tensors of dynamic sizes, shaped like the parameter "
+             << "or with '#descent.dims'";
   return success();
+}
+
+/// Where a name is said a second time.
+template <typename Op> static Op findRepeated(Region &body) {
+  llvm::StringSet<> names;
+  for (auto op : body.getOps<Op>())
+    if (!names.insert(op.getName()).second)
+      return op;
+  return {};
 }
 
 LogicalResult OptimizerOp::verifyRegions() {
@@ -97,15 +127,14 @@ LogicalResult OptimizerOp::verifyRegions() {
     bool mustBeUpdated = role.isState() || role.getKind() == RoleKind::Param;
     if (mustBeUpdated && !update.getValueFor(argument.getArgNumber())) // (R4) (R5)
       return emitOpError() << stringifyRoleKind(role.getKind()) << " '%" << role.getName().getValue()
-                           << "' is never updated; add '%" << role.getName().getValue() << " = ...' to 'descent.update'";
+                           << "' is never updated; add '%" << role.getName().getValue()
+                           << " = ...' to 'descent.update'";
   }
-  for (Operation &op : getBody().front()) {
-    StringRef dialect = op.getName().getDialectNamespace();
-    if (dialect == "scf") // (R8)
-      return op.emitOpError() << "is not supported in a rule yet; choose between values with 'arith.select'";
-    if (dialect != "arith" && dialect != "math" && dialect != "descent") // (R8)
-      return op.emitOpError() << "is not an operation of a rule: expected arith, math or descent";
-  }
+  for (Operation &op : getBody().front())
+    if (failed(verifyRuleOperation(op)))
+      return failure();
+  if (auto report = findRepeated<ReportOp>(getBody())) // (R10)
+    return report.emitOpError() << "reports \"" << report.getName() << "\" a second time";
   return success();
 }
 
@@ -113,25 +142,39 @@ LogicalResult SharedOp::verify() {
   for (Attribute attribute : getRoles()) {
     auto role = cast<RoleAttr>(attribute);
     if (!llvm::is_contained({RoleKind::Step, RoleKind::Loss, RoleKind::Hyper}, role.getKind())) // (R1)
-      return emitOpError() << "takes arguments with role step, loss or hyper, found " << stringifyRoleKind(role.getKind());
+      return emitOpError() << "takes arguments with role step, loss or hyper, found "
+                           << stringifyRoleKind(role.getKind());
   }
-  return success();
+  return verifyRoles(*this);
+}
+
+static LogicalResult verifySharedOperation(Operation &op) {
+  StringRef dialect = op.getName().getDialectNamespace();
+  bool isShared = isa<TotalOp, PublishOp, SkipWhenOp, GradientNormOp, GradientScaleOp>(op);
+  auto isNumber = [](Type type) { return type.isF64() || type.isInteger(1); };
+  if ((isShared || dialect == "arith" || dialect == "math") && llvm::all_of(op.getResultTypes(), isNumber)) // (R3)
+    return success();
+  return op.emitOpError()
+         << "is not an operation of a shared body: expected arith or math on numbers, or descent.total, "
+         << "publish, skip_when, gradient_norm or gradient_scale";
 }
 
 LogicalResult SharedOp::verifyRegions() {
   if (failed(verifyArguments(*this)))
     return failure();
-  llvm::StringSet<> published;
-  for (auto publish : getBody().getOps<PublishOp>())
-    if (!published.insert(publish.getName()).second) // (R2)
-      return publish.emitOpError() << "publishes \"" << publish.getName() << "\" a second time";
+  for (Operation &op : getBody().front())
+    if (failed(verifySharedOperation(op)))
+      return failure();
+  if (auto publish = findRepeated<PublishOp>(getBody())) // (R2)
+    return publish.emitOpError() << "publishes \"" << publish.getName() << "\" a second time";
   return success();
 }
 
 LogicalResult UpdateOp::verify() {
   auto rule = (*this)->getParentOfType<OptimizerOp>();
   if (getDestinations().size() != getValues().size())
-    return emitOpError() << "has " << getDestinations().size() << " destinations but " << getValues().size() << " values";
+    return emitOpError() << "has " << getDestinations().size() << " destinations but " << getValues().size()
+                         << " values";
   llvm::SmallSet<int64_t, 8> seen;
   for (auto [destination, value] : llvm::zip(getDestinations(), getValues())) {
     if (destination < 0 || destination >= static_cast<int64_t>(rule.getRoles().size())) // (R1)
@@ -150,190 +193,8 @@ LogicalResult UpdateOp::verify() {
   return success();
 }
 
-//===----------------------------------------------------------------------===//
-// Recipes
-//===----------------------------------------------------------------------===//
-
-LogicalResult RecipeOp::verifyRegions() {
-  llvm::StringSet<> names;
-  for (auto group : getBody().getOps<GroupOp>()) {
-    if (!isIdentifier(group.getName())) // (R1)
-      return group.emitOpError() << "needs a name that is a C identifier, found \"" << group.getName() << "\"";
-    if (!names.insert(group.getName()).second) // (R1)
-      return group.emitOpError() << "has the name \"" << group.getName() << "\" of another group";
-  }
-  if (names.empty()) // (R1)
-    return emitOpError() << "needs at least one 'descent.group'";
-  for (Operation &op : getBody().front())
-    if (!isa<GroupOp, ClipGlobalNormOp, SkipNonfiniteOp>(op))
-      return op.emitOpError() << "is not part of a recipe: expected 'descent.group', 'descent.clip_global_norm' or "
-                              << "'descent.skip_nonfinite'";
-  auto atMostOnce = [&](auto ops) -> LogicalResult {
-    if (llvm::range_size(ops) > 1) // (R2)
-      return (*std::next(ops.begin())).emitOpError() << "is said twice in recipe '@" << getSymName() << "'";
-    return success();
-  };
-  return success(succeeded(atMostOnce(getBody().getOps<ClipGlobalNormOp>())) &&
-                 succeeded(atMostOnce(getBody().getOps<SkipNonfiniteOp>())));
-}
-
-LogicalResult ClipGlobalNormOp::verify() {
-  if (!(getLimit().convertToDouble() > 0.0) || !getLimit().isFinite()) // (R1)
-    return emitOpError() << "needs a positive finite limit, found " << getLimit().convertToDouble();
-  return success();
-}
-
-static NormQuery getQuery(Operation *op) {
-  return isa<NormOp>(op) ? NormQuery::Norm
-         : isa<DualNormOp>(op) ? NormQuery::DualNorm
-         : isa<LmoOp>(op) ? NormQuery::Lmo
-                          : NormQuery::Projection;
-}
-
-static NormAttrInterface getNormOf(Operation *op) {
-  return isa<NormOp, DualNormOp, LmoOp, ProjectOp>(op) ? op->getAttrOfType<NormAttrInterface>("norm")
-                                                       : NormAttrInterface();
-}
-
-/// Whether the op means something else when rows and columns are exchanged.
-static bool dependsOnOrientation(Operation *op, NormAttrInterface norm) {
-  if (norm)
-    return norm.isOriented();
-  if (auto size = dyn_cast<SizeOp>(op))
-    return size.getSide() == Side::Rows || size.getSide() == Side::Cols;
-  auto reduce = dyn_cast<ReduceOp>(op);
-  return reduce && isa<RankedTensorType>(reduce.getType());
-}
-
-LogicalResult GroupOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto rule = symbols.lookupNearestSymbolFrom<OptimizerOp>(*this, getRuleAttr());
-  if (!rule) // (R1)
-    return emitOpError() << "uses '@" << getRule() << "', which is no 'descent.optimizer' of this module";
-  bool usesGiven = false, oriented = false;
-  auto walk = rule.walk([&](Operation *op) -> WalkResult {
-    NormAttrInterface norm = getNormOf(op);
-    if (isa_and_nonnull<GivenNormAttr>(norm)) {
-      usesGiven = true;
-      if (!getNorm()) // (R3)
-        return emitOpError() << "needs 'norm = ...': rule '@" << getRule() << "' uses '#descent.given'";
-      norm = *getNorm();
-    }
-    auto refuse = [&] { return emitOpError() << "cannot use rule '@" << getRule() << "': "; };
-    if (norm && failed(norm.verifyQuery(getQuery(op), getGroupClass(), refuse))) // (R4)
-      return WalkResult::interrupt();
-    oriented |= dependsOnOrientation(op, norm);
-    return WalkResult::advance();
-  });
-  if (walk.wasInterrupted())
-    return failure();
-  if (getNorm() && !usesGiven) // (R3)
-    return emitOpError() << "gives a norm, but rule '@" << getRule() << "' does not use '#descent.given'";
-  if (oriented && getGroupClass() != GroupClass::Vector && !getStored()) // (R5)
-    return emitOpError() << "needs 'stored out_in' or 'stored in_out': rule '@" << getRule()
-                         << "' depends on which axis is the output";
-  return verifyHypers(rule);
-}
-
-LogicalResult GroupOp::verifyHypers(OptimizerOp rule) {
-  DictionaryAttr given = getHypersAttr() ? getHypersAttr() : DictionaryAttr::get(getContext());
-  for (NamedAttribute hyper : given) {
-    BlockArgument argument = rule.getArgument(hyper.getName().getValue());
-    if (!argument || rule.getRole(argument.getArgNumber()).getKind() != RoleKind::Hyper) { // (R2)
-      auto error = emitOpError() << "sets '" << hyper.getName().getValue() << "', but the hyperparameters of '@"
-                                 << getRule() << "' are";
-      for (Attribute role : rule.getRoles())
-        if (cast<RoleAttr>(role).getKind() == RoleKind::Hyper)
-          error << " " << cast<RoleAttr>(role).getName().getValue();
-      return error;
-    }
-    auto number = dyn_cast<FloatAttr>(hyper.getValue());
-    if (!number || !number.getValue().isFinite()) // (R2)
-      return emitOpError() << "needs a finite number for '" << hyper.getName().getValue() << "', found "
-                           << hyper.getValue();
-  }
-  for (Attribute attribute : rule.getRoles()) {
-    auto role = cast<RoleAttr>(attribute);
-    if (role.getKind() == RoleKind::Hyper && !role.getValue() && !given.get(role.getName())) // (R6)
-      return emitOpError() << "needs a value for hyperparameter '" << role.getName().getValue() << "' of '@" << getRule()
-                           << "', which has no default";
-  }
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Norms
-//===----------------------------------------------------------------------===//
-
-/// The group's class is known later; here only whether there is a formula.
-static LogicalResult verifyQueryOp(Operation *op) {
-  return getNormOf(op).verifyQuery(getQuery(op), GroupClass::Matrix, [&] { return op->emitOpError(); });
-}
-
-LogicalResult NormOp::verify() { return verifyQueryOp(*this); }     // (R1)
-LogicalResult DualNormOp::verify() { return verifyQueryOp(*this); } // (R1)
-LogicalResult LmoOp::verify() { return verifyQueryOp(*this); }      // (R1)
-LogicalResult ProjectOp::verify() { return verifyQueryOp(*this); }  // (R1)
-
-LogicalResult OrthogonalizeOp::verify() {
-  auto type = cast<RankedTensorType>(getOperand().getType());
-  if (type != getParameterType(type.getElementType())) // (R1)
-    return emitOpError() << "needs an operand shaped like the parameter, found " << type;
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Shapes
-//===----------------------------------------------------------------------===//
-
-static FailureOr<SmallVector<Side, 2>> verifySides(Operation *op, Type type) {
-  FailureOr<SmallVector<Side, 2>> sides = getSides(cast<RankedTensorType>(type));
-  if (failed(sides))
-    op->emitOpError() << "needs tensors of dynamic sizes, shaped like the parameter or with '#descent.dims', found " << type;
-  return sides;
-}
-
-/// `small` is f64, or has one number for each index of one side of `large`.
-static LogicalResult verifySlice(Operation *op, Type small, Type large) {
-  FailureOr<SmallVector<Side, 2>> sides = verifySides(op, large);
-  if (failed(sides))
-    return failure();
-  if (small.isF64())
-    return success();
-  auto tensor = dyn_cast<RankedTensorType>(small);
-  FailureOr<SmallVector<Side, 2>> side = tensor ? verifySides(op, tensor) : FailureOr<SmallVector<Side, 2>>();
-  if (tensor && failed(side))
-    return failure();
-  if (!tensor || side->size() != 1 || sides->size() != 2 || !llvm::is_contained(*sides, side->front())) // (R1)
-    return op->emitOpError() << "needs f64 or one number a row or column of " << large << ", found " << small;
-  return success();
-}
-
-LogicalResult BroadcastOp::verify() { return verifySlice(*this, getOperand().getType(), getType()); } // (R1)
-LogicalResult ReduceOp::verify() { return verifySlice(*this, getType(), getOperand().getType()); }    // (R1)
-
-LogicalResult OrientOp::verify() {
-  auto from = verifySides(*this, getOperand().getType()), to = verifySides(*this, getType());
-  if (failed(from) || failed(to))
-    return failure();
-  SmallVector<Side, 2> matrix{Side::Rows, Side::Cols}, wide{Side::Short, Side::Long};
-  if (!(*from == matrix && *to == wide) && !(*from == wide && *to == matrix)) // (R1)
-    return emitOpError() << "goes between a tensor shaped like the parameter and '#descent.dims<short, long>', found "
-                         << getOperand().getType() << " to " << getType();
-  return success();
-}
-
-LogicalResult ProductOp::verify() {
-  auto lhs = verifySides(*this, getLhs().getType()), rhs = verifySides(*this, getRhs().getType());
-  auto result = verifySides(*this, getType());
-  if (failed(lhs) || failed(rhs) || failed(result))
-    return failure();
-  bool fits = lhs->size() == 2 && rhs->size() == 2 && result->size() == 2;
-  fits = fits && (*lhs)[1] == (*rhs)[getTransposed() ? 1 : 0] && (*result)[0] == (*lhs)[0] &&
-         (*result)[1] == (*rhs)[getTransposed() ? 0 : 1];
-  if (!fits) // (R1)
-    return emitOpError() << "cannot multiply " << getLhs().getType() << " by " << getRhs().getType()
-                         << (getTransposed() ? " transposed" : "") << " to " << getType();
-  if (getSymmetric() && (*result)[0] != (*result)[1])
-    return emitOpError() << "is marked symmetric, but its result " << getType() << " is not square";
+LogicalResult ReportOp::verify() {
+  if (!isCName(getName())) // (R1)
+    return emitOpError() << "needs a name that C and C++ allow, found \"" << getName() << "\"";
   return success();
 }

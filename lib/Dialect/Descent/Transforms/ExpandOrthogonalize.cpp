@@ -32,9 +32,8 @@ static Value emitFactor(ImplicitLocOpBuilder &b, Value x, NewtonSchulzAttr metho
   Value norm = formula::norm2(b, x, formula::Along::All);
   Value size = formula::multiply(b, norm, formula::constant(b, method.getScale()));
   Value epsilon = formula::constant(b, method.getEpsilon());
-  Value divisor = method.getNormalize() == NormalizeKind::Add
-                      ? formula::add(b, size, epsilon)
-                      : arith::MaximumFOp::create(b, size, epsilon).getResult();
+  Value divisor = method.getNormalize() == NormalizeKind::Add ? formula::add(b, size, epsilon)
+                                                              : arith::MaximumFOp::create(b, size, epsilon).getResult();
   Value factor = formula::reciprocal(b, divisor);
   if (method.getEpsilon() != 0.0)
     return factor;

@@ -10,14 +10,12 @@ using namespace descent;
 
 static constexpr StringLiteral kAsStored = "descent.as_stored";
 
-static Side exchange(Side side) {
-  return side == Side::Rows ? Side::Cols : side == Side::Cols ? Side::Rows : side;
-}
+static Side exchange(Side side) { return side == Side::Rows ? Side::Cols : side == Side::Cols ? Side::Rows : side; }
 
 static bool isOfStorage(Side side) { return side == Side::Rows || side == Side::Cols; }
 
-/// A matrix over rows or columns becomes its transpose, so that one shaped like the parameter keeps its type. A matrix that
-/// is oriented by its short side does not know how it is stored.
+/// A matrix over rows or columns becomes its transpose, so that one shaped like the parameter keeps its type. A matrix
+/// that is oriented by its short side does not know how it is stored.
 static Type turn(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   FailureOr<SmallVector<Side, 2>> sides = tensor ? getSides(tensor) : FailureOr<SmallVector<Side, 2>>();
@@ -29,9 +27,7 @@ static Type turn(Type type) {
   return getTensorType(type.getContext(), turned, tensor.getElementType());
 }
 
-static bool isTurned(Value x) {
-  return llvm::any_of(*getSides(cast<RankedTensorType>(x.getType())), isOfStorage);
-}
+static bool isTurned(Value x) { return llvm::any_of(*getSides(cast<RankedTensorType>(x.getType())), isOfStorage); }
 
 /// (X Y)^T = Y^T X^T
 static LogicalResult turnProduct(ProductOp op) {

@@ -22,8 +22,8 @@ namespace descent {
 /// What an op asks a norm for.
 enum class NormQuery { Norm, DualNorm, Lmo, Projection };
 
-/// How much of its input one entry of an LMO depends on: `Entry` fuses into one sweep, `Row` takes a reduction along rows
-/// or columns, `Tensor` ends the fusion.
+/// How much of its input one entry of an LMO depends on: `Entry` fuses into one sweep, `Row` takes a reduction along
+/// rows or columns, `Tensor` ends the fusion.
 enum class Footprint { Entry, Row, Tensor };
 
 /// A double that an attribute can hold: it has a hash.
@@ -47,8 +47,18 @@ class UpdateOp;
 mlir::RankedTensorType getParameterType(mlir::Type element);
 /// A tensor with these sides.
 mlir::RankedTensorType getTensorType(mlir::MLIRContext *context, llvm::ArrayRef<Side> sides, mlir::Type element);
-/// The sides of a tensor of a rule; rows and cols for one that is shaped like the parameter. Fails for any other encoding.
+/// The sides of a tensor of a rule; rows and cols for one that is shaped like the parameter. Fails for any other
+/// encoding.
 mlir::FailureOr<llvm::SmallVector<Side, 2>> getSides(mlir::RankedTensorType type);
+
+bool isShapedLikeParameter(mlir::RankedTensorType type);
+/// Whether the generated header can call something so.
+bool isCName(llvm::StringRef name);
+
+/// The norm of a `norm`, `dual_norm`, `lmo` or `project`, null for any other operation; and what such an op asks it
+/// for.
+NormAttrInterface getNormOf(mlir::Operation *op);
+NormQuery getNormQuery(mlir::Operation *op);
 
 /// Refuses a query that the norm has no formula for, and classes of layers on which it is not defined.
 llvm::LogicalResult verifyNormQuery(NormAttrInterface norm, NormQuery query, llvm::ArrayRef<bool> has, bool matrixOnly,
@@ -63,5 +73,11 @@ llvm::LogicalResult verifySliceProjection(NormAttrInterface norm, int64_t p, Nor
 
 #define GET_OP_CLASSES
 #include "descent/Dialect/Descent/IR/DescentOps.h.inc"
+
+namespace descent {
+/// Whether the rule means something else when the rows and columns of a matrix are exchanged. `given` stands for
+/// `#descent.given` and may be null.
+bool dependsOnOrientation(OptimizerOp rule, NormAttrInterface given);
+} // namespace descent
 
 #endif // DESCENT_DIALECT_DESCENT_IR_DESCENT_H
