@@ -21,7 +21,9 @@ NUMBERS = ["0", "1", "-1", "2", "7", "4294967296", "9223372036854775807", "-9223
 CRASH = re.compile(r"PLEASE submit a bug report|LLVM ERROR|Assertion .* failed|AddressSanitizer|runtime error:|"
                    r"UNREACHABLE executed|Stack dump:")
 DIAGNOSTIC = re.compile(r"error:|warning:|expected")
+RULE = re.compile(r"descent\.optimizer @(\w+)")
 SPLIT = re.compile(r"^// -----.*$", re.MULTILINE)
+FOLDERS = ["test", "lib/Optimizers", "examples"]
 SEPARATOR = "\n// -----\n"
 # A module for one mutation; the tool itself must take far less than the limit.
 LARGEST_MODULE = 20_000
@@ -34,7 +36,15 @@ def read_corpus(folders: list[Path]) -> list[str]:
     for path in sorted(path for folder in folders for path in folder.rglob("*.mlir")):
         parts = SPLIT.split(path.read_text())
         modules += [part for part in parts if part.strip() and len(part) < LARGEST_MODULE]
-    return modules
+    return modules + [with_recipe(module) for module in modules if RULE.search(module) and "recipe @" not in module]
+
+
+def with_recipe(module: str) -> str:
+    """A rule alone goes through no pipeline."""
+    rule = RULE.search(module).group(1)
+    norm = " norm = #descent.rms_to_rms" if "#descent.given" in module else ""
+    group = f'descent.group "hidden" uses @{rule}{norm} class matrix stored out_in'
+    return f"{module}\ndescent.recipe @recipe {{\n{group}\ndescent.clip_global_norm 1.0\ndescent.skip_nonfinite\n}}\n"
 
 
 def delete_token(tokens: list[str], rng: random.Random) -> None:
@@ -104,13 +114,16 @@ class Tool:
     command: list[str]
     batch: int = 1
 
+    def words(self, source: Path) -> list[str]:
+        return [word.replace("%s", str(source)).replace("%t", str(source.parent / "out")) for word in self.command]
+
     def problem(self, modules: list[str], folder: Path) -> str:
         """What is wrong with the tool's answer; empty when nothing is."""
         source = folder / "fuzz.mlir"
         source.write_text(SEPARATOR.join(modules))
-        command = [word.replace("%s", str(source)).replace("%t", str(folder / "out")) for word in self.command]
         try:
-            result = subprocess.run(command, capture_output=True, timeout=TIME_LIMIT, errors="replace", text=True)
+            result = subprocess.run(self.words(source), capture_output=True, timeout=TIME_LIMIT, errors="replace",
+                                    text=True)
         except subprocess.TimeoutExpired:
             return f"no answer in {TIME_LIMIT:.0f} s"
         if result.returncode < 0:
@@ -176,7 +189,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=root / "build" / "fuzz", help="where a failing input goes")
     parser.add_argument("arguments", nargs="*", help="further arguments of the tool")
     options = parser.parse_args()
-    corpus = read_corpus([root / "test", root / "lib" / "Optimizers"])
+    corpus = read_corpus([root / folder for folder in FOLDERS])
     tool = Tool([options.tool, "%s", *options.arguments], options.batch)
     outcome = fuzz(tool, corpus, options.seed, options.seconds, options.keep)
     print(f"{outcome.modules} modules, seed {options.seed}")

@@ -5,11 +5,12 @@ DESCENT_FUZZ_SECONDS: the time of all tests here together (60). DESCENT_FUZZ_SEE
 
 import os
 import random
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from fuzz import Tool, fuzz, mutate, read_corpus
+from fuzz import FOLDERS, Tool, fuzz, mutate, read_corpus
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("DESCENT_BUILD_DIR", ROOT / "build"))
@@ -33,7 +34,7 @@ TOOLS = {
 
 @pytest.fixture(scope="module")
 def corpus() -> list[str]:
-    modules = read_corpus([ROOT / "test", ROOT / "lib" / "Optimizers"])
+    modules = read_corpus([ROOT / folder for folder in FOLDERS])
     assert modules, "there is no .mlir file to mutate"
     return modules
 
@@ -43,6 +44,17 @@ def test_mutated_modules_never_crash(name: str, corpus: list[str]) -> None:
     outcome = fuzz(TOOLS[name], corpus, SEED, SECONDS / len(TOOLS), BUILD / "fuzz")
     assert not outcome.problem, f"{outcome.problem}\ninput: {outcome.reproducer}\n{outcome.reproducer.read_text()}"
     assert outcome.modules, "not one module was tried"
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_some_module_passes_before_its_mutations(name: str, corpus: list[str], tmp_path: Path) -> None:
+    """Else the mutations would test the parser only."""
+    source = tmp_path / "module.mlir"
+    for module in corpus:
+        source.write_text(module)
+        if subprocess.run(TOOLS[name].words(source), capture_output=True).returncode == 0:
+            return
+    pytest.fail(f"{name} refuses every module of the corpus as it is")
 
 
 @pytest.mark.parametrize("script, words", [
