@@ -22,8 +22,9 @@ typedef struct descent_tile {
   int64_t index;                /* row_block * (number of column blocks) + col_block */
 } descent_tile;
 
-/* buffers: the track's buffers of one logical layer. slots: its f64 scalars. worker_scratch: see kernel_scratch_bytes. */
-typedef void (*descent_kernel)(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *kernel_scratch);
+/* buffers: the track's buffers of one logical layer. slots: its f64 scalars. kernel_scratch: see descent_stage. */
+typedef void (*descent_kernel)(const descent_buffer *buffers, double *slots, const descent_tile *tile,
+                               void *kernel_scratch);
 
 /* A size that is known when the plan is made. */
 typedef enum descent_extent {
@@ -34,10 +35,10 @@ typedef enum descent_extent {
   DESCENT_LONG = 4   /* max(rows, cols) */
 } descent_extent;
 
-/* The index space of a stage: rows x cols in the sense of descent_buffer, cut into a grid of tiles that depends on these
- * four numbers and the layer's shape only (that is what makes reductions reproducible):
- *   cols per tile:  n = ceil(C / tile_cols) blocks of ceil(C / n) columns, rounded up to a multiple of 16
- *   rows per tile:  n = ceil(R / max(1, tile_elements / cols per tile)) blocks of ceil(R / n) rows */
+/* The index space of a stage: rows x cols in the sense of descent_buffer, cut into a grid of tiles that depends on
+ * these four numbers and the layer's shape only (that is what makes reductions reproducible): cols per tile:  n =
+ * ceil(C / tile_cols) blocks of ceil(C / n) columns, rounded up to a multiple of 16 rows per tile:  n = ceil(R / max(1,
+ * tile_elements / cols per tile)) blocks of ceil(R / n) rows */
 typedef struct descent_domain {
   uint32_t rows, cols; /* descent_extent */
   int64_t tile_cols, tile_elements;
@@ -59,10 +60,10 @@ typedef struct descent_dimension {
 typedef enum descent_buffer_source {
   DESCENT_BUFFER_WEIGHT = 0,
   DESCENT_BUFFER_GRADIENT = 1,
-  DESCENT_BUFFER_INPUT = 2,   /* index: which input */
-  DESCENT_BUFFER_STATE = 3,   /* index: which state */
-  DESCENT_BUFFER_WORKER = 4,  /* scratch that lives within a segment: one copy a worker */
-  DESCENT_BUFFER_LAYER = 5    /* scratch that lives across a cut: one copy a logical layer */
+  DESCENT_BUFFER_INPUT = 2,  /* index: which input */
+  DESCENT_BUFFER_STATE = 3,  /* index: which state */
+  DESCENT_BUFFER_WORKER = 4, /* scratch that lives within a segment: one copy a worker */
+  DESCENT_BUFFER_LAYER = 5   /* scratch that lives across a cut: one copy a logical layer */
 } descent_buffer_source;
 
 typedef struct descent_buffer_desc {
@@ -95,8 +96,8 @@ typedef struct descent_slot_store {
 } descent_slot_store;
 
 typedef struct descent_stage {
-  const char *name; /* as --explain prints it */
-  uint32_t segment; /* stages are sorted by segment */
+  const char *name;   /* as --explain prints it */
+  uint32_t segment;   /* stages are sorted by segment */
   uint32_t per_layer; /* 1: one call for the whole logical layer, no grid (scalars, small combines); 0: one a tile */
   descent_domain domain;
   int64_t kernel_scratch_bytes; /* private memory of one kernel call, 64-byte aligned; a constant */
@@ -110,10 +111,16 @@ typedef enum descent_scope {
   DESCENT_SCOPE_LAYER = 3
 } descent_scope;
 
-typedef enum descent_type { DESCENT_F64 = 0, DESCENT_F32 = 1, DESCENT_BF16 = 2, DESCENT_F16 = 3, DESCENT_I64 = 4 } descent_type;
+typedef enum descent_type {
+  DESCENT_F64 = 0,
+  DESCENT_F32 = 1,
+  DESCENT_BF16 = 2,
+  DESCENT_F16 = 3,
+  DESCENT_I64 = 4
+} descent_type;
 
 typedef enum descent_init {
-  DESCENT_INIT_VALUE = 0,  /* init_value in every element */
+  DESCENT_INIT_VALUE = 0,    /* init_value in every element */
   DESCENT_INIT_PARAMETER = 1 /* a copy of the weight, rounded to the state's type */
 } descent_init;
 
@@ -131,7 +138,7 @@ typedef enum descent_class { DESCENT_CLASS_ANY = 0, DESCENT_CLASS_MATRIX = 1, DE
 typedef struct descent_track {
   const char *name; /* the group's name */
   uint32_t shared;
-  uint32_t group_class; /* descent_class */
+  uint32_t group_class;                /* descent_class */
   uint32_t weight_type, gradient_type; /* descent_type */
   uint32_t num_inputs, num_factors;
   const uint32_t *input_types; /* descent_type, one an input */
@@ -145,8 +152,9 @@ typedef struct descent_track {
   const descent_slot_store *slot_stores;
   uint32_t num_stages, num_reports;
   const descent_stage *stages;
-  const uint32_t *report_slots; /* per report of the artifact: the slot, or UINT32_MAX when this track lacks it; num_reports entries */
-  uint32_t nonfinite_slot; /* > 0 when this layer's gradient has a NaN or infinity; UINT32_MAX: not looked for */
+  const uint32_t *report_slots; /* per report of the artifact: the slot, or UINT32_MAX when this track lacks it;
+                                   num_reports entries */
+  uint32_t nonfinite_slot;      /* > 0 when this layer's gradient has a NaN or infinity; UINT32_MAX: not looked for */
   uint32_t reserved;
 } descent_track;
 
@@ -162,7 +170,8 @@ typedef struct descent_slot_ref {
 /* At the end of `segment`: folds the source slots over the layers that are present, in the table's order (within an
  * entry: batch order; sources of the same layer: in their order here), in f64, and writes the result to the destination
  * slot of every layer of the destination tracks. A shared body counts as one layer, after all others. For the reaches
- * parameter and group there is one source and one destination, of the same track. Empty: 0 for sum, -inf for max, inf for min. */
+ * parameter and group there is one source and one destination, of the same track. Empty: 0 for sum, -inf for max, inf
+ * for min. A NaN among the sources is the result, of max and min too. */
 typedef struct descent_cut {
   uint32_t segment;
   uint32_t combine; /* descent_combine */
@@ -182,10 +191,12 @@ typedef struct descent_artifact {
   uint64_t size; /* sizeof(descent_artifact) */
   uint32_t abi_version, num_segments;
   const char *name;
-  const char *manifest; /* JSON */
-  const char *cpu_features; /* instruction sets that the kernels need, comma-separated, as __builtin_cpu_supports names them; may be "" */
-  const char *signature;    /* the groups' states, a line each: "hidden m element f32\n", independent of target and passes */
-  uint64_t fingerprint;     /* 64-bit FNV-1a of the signature */
+  const char *manifest;     /* JSON */
+  const char *cpu_features; /* instruction sets that the kernels need, comma-separated, as __builtin_cpu_supports names
+                               them; may be "" */
+  const char
+      *signature; /* the groups' states, a line each: "hidden m element f32\n", independent of target and passes */
+  uint64_t fingerprint; /* 64-bit FNV-1a of the signature */
   uint32_t num_tracks, num_cuts, num_hypers, num_reports;
   const descent_track *tracks; /* groups first, in the header's order, then shared bodies */
   uint32_t num_groups, reserved;
@@ -196,23 +207,34 @@ typedef struct descent_artifact {
    * segments and every store. UINT32_MAX: no guard. */
   uint32_t guard_segment;
   descent_slot_ref guard;
-  uint32_t norm_valid; /* 1: `norm` holds descent_result.gradient_norm after guard_segment or, without guard, at the end */
+  uint32_t
+      norm_valid; /* 1: `norm` holds descent_result.gradient_norm after guard_segment or, without guard, at the end */
   descent_slot_ref norm;
 } descent_artifact;
 
 /* The step driver. The generated entry points X_... call these with their own table. */
-int64_t descent_rt_state_bytes(const descent_artifact *artifact, const descent_layer *layer, uint32_t state, descent_error *error);
-int64_t descent_rt_states_bytes(const descent_artifact *artifact, const descent_layer *layers, int64_t count, descent_error *error);
-int32_t descent_rt_states_place(const descent_artifact *artifact, descent_layer *layers, int64_t count, void *memory, descent_view *views, descent_error *error);
-int64_t descent_rt_states_count(const descent_artifact *artifact, const descent_layer *layers, int64_t count, descent_error *error);
-int32_t descent_rt_states_init(const descent_artifact *artifact, const descent_layer *layers, int64_t count, descent_error *error);
-int32_t descent_rt_plan_create(const descent_artifact *artifact, const descent_layer *layers, int64_t count, const descent_plan_options *options, descent_plan **plan, descent_error *error);
-int32_t descent_rt_plan_rebind(const descent_artifact *artifact, descent_plan *plan, const descent_layer *layers, int64_t count, descent_error *error);
+int64_t descent_rt_state_bytes(const descent_artifact *artifact, const descent_layer *layer, uint32_t state,
+                               descent_error *error);
+int64_t descent_rt_states_bytes(const descent_artifact *artifact, const descent_layer *layers, int64_t count,
+                                descent_error *error);
+int32_t descent_rt_states_place(const descent_artifact *artifact, descent_layer *layers, int64_t count, void *memory,
+                                descent_view *views, descent_error *error);
+int64_t descent_rt_states_count(const descent_artifact *artifact, const descent_layer *layers, int64_t count,
+                                descent_error *error);
+int32_t descent_rt_states_init(const descent_artifact *artifact, const descent_layer *layers, int64_t count,
+                               descent_error *error);
+int32_t descent_rt_plan_create(const descent_artifact *artifact, const descent_layer *layers, int64_t count,
+                               const descent_plan_options *options, descent_plan **plan, descent_error *error);
+int32_t descent_rt_plan_rebind(const descent_artifact *artifact, descent_plan *plan, const descent_layer *layers,
+                               int64_t count, descent_error *error);
 int64_t descent_rt_plan_workspace_bytes(const descent_artifact *artifact, const descent_plan *plan);
 void descent_rt_plan_destroy(const descent_artifact *artifact, descent_plan *plan);
-int32_t descent_rt_step(const descent_artifact *artifact, descent_plan *plan, const descent_step *step, descent_result *result, descent_error *error);
-int32_t descent_rt_hyper_defaults(const descent_artifact *artifact, double *hyper, uint64_t count, descent_error *error);
-/* DESCENT_FOREIGN_STATE, naming the first state that differs, unless `signature` (as saved in a checkpoint) is this artifact's. */
+int32_t descent_rt_step(const descent_artifact *artifact, descent_plan *plan, const descent_step *step,
+                        descent_result *result, descent_error *error);
+int32_t descent_rt_hyper_defaults(const descent_artifact *artifact, double *hyper, uint64_t count,
+                                  descent_error *error);
+/* DESCENT_FOREIGN_STATE, naming the first state that differs, unless `signature` (as saved in a checkpoint) is this
+ * artifact's. */
 int32_t descent_rt_check_signature(const descent_artifact *artifact, const char *signature, descent_error *error);
 const char *descent_rt_signature(const descent_artifact *artifact);
 const char *descent_rt_manifest(const descent_artifact *artifact);

@@ -1,10 +1,11 @@
 /* Descent: the C interface of every compiled optimizer. C11 and C++17, no dependency.
  *
- * `descent-compile muon -o muon.o` writes `muon.h`, which contains this text and declares `muon_plan_create`, `muon_step`
- * and the other entry points of that optimizer. docs/abi.md explains how they are used.
+ * `descent-compile muon -o muon.o` writes `muon.h`, which contains this text and declares `muon_plan_create`,
+ * `muon_step` and the other entry points of that optimizer. docs/abi.md explains how they are used.
  *
  * Conventions: structs begin with their size, so that an older program can be told from a newer one; sizes and strides
- * count elements, not bytes; the last axis is contiguous; functions return a `descent_code` and never abort or print. */
+ * count elements, not bytes; the last axis is contiguous; functions return a `descent_code` and never abort or print.
+ */
 #ifndef DESCENT_ABI_H
 #define DESCENT_ABI_H
 
@@ -22,9 +23,9 @@ typedef enum descent_code {
   DESCENT_INVALID_LAYER = 2,    /* an entry of the layer table is wrong; the message names it */
   DESCENT_OVERLAP = 3,          /* two tensors share an element */
   DESCENT_OUT_OF_MEMORY = 4,
-  DESCENT_WRONG_ABI = 5,        /* a struct of another version of this header */
-  DESCENT_UNSUPPORTED_CPU = 6,  /* the kernels need instructions that this processor lacks */
-  DESCENT_FOREIGN_STATE = 7     /* the states belong to another optimizer */
+  DESCENT_WRONG_ABI = 5,       /* a struct of another version of this header */
+  DESCENT_UNSUPPORTED_CPU = 6, /* the kernels need instructions that this processor lacks */
+  DESCENT_FOREIGN_STATE = 7    /* the states belong to another optimizer */
 } descent_code;
 
 /* Filled in when a call fails, and only then. May be null everywhere. */
@@ -54,7 +55,7 @@ typedef struct descent_layer {
   descent_view gradient;
   const descent_view *inputs; /* the group's further per-element inputs, in the header's order; null when it has none */
   const descent_view *states; /* the group's states, in the header's order; X_states_place fills this in */
-  const double *factors;      /* the group's per-layer factors; null: all 1 */
+  const double *factors;      /* the group's per-layer factors, which the plan copies; null: all 1 */
   /* The place of this shard in a larger tensor. All zero, or equal to the local tensor: sharding is refused today. */
   int64_t global_rows, global_cols, row_offset, col_offset;
 } descent_layer;
@@ -72,7 +73,8 @@ typedef struct descent_plan_options {
   uint64_t size;        /* sizeof(descent_plan_options) */
   uint32_t abi_version; /* DESCENT_ABI_VERSION */
   uint32_t reserved;
-  int64_t workers; /* threads of the plan's own pool, or the most workers that a step's `parallel` has; 0: one a processor */
+  int64_t workers;  /* threads of the plan's own pool, or the most workers that a step's `parallel` has; 0: one a
+                       processor */
   int32_t own_pool; /* 0: the plan starts no threads; a step without `parallel` then runs on the caller's thread */
   int32_t reserved2;
 } descent_plan_options;
@@ -86,21 +88,21 @@ typedef struct descent_step {
   /* One pointer a layer, batch members and strides as in the table; null: the table's pointers. A null entry, here or
    * in the table, is a layer that is absent this step: its weight, states and count of updates stay as they are. */
   const void *const *gradients;
-  double gradient_scale;   /* every gradient is multiplied by this first: 1 / (loss scale * accumulated batches) */
-  const float *found_inf;  /* null, or a number: when it is not zero the step is skipped */
-  double loss;             /* for rules that read it; otherwise unused */
+  double gradient_scale; /* every gradient is multiplied by this first: 1 / (loss scale * accumulated batches), not 0 */
+  const float *found_inf;           /* null, or a number: when it is not zero the step is skipped */
+  double loss;                      /* for rules that read it; otherwise unused */
   const descent_parallel *parallel; /* null: the plan's own pool */
-  /* Null, or X_REPORTS numbers for every logical layer (the table's order, batch members of an entry together): report r
-   * of logical layer l goes to reports[l * X_REPORTS + r]. Layers without that report, or absent, are left alone. */
+  /* Null, or X_REPORTS numbers for every logical layer (the table's order, batch members of an entry together): report
+   * r of logical layer l goes to reports[l * X_REPORTS + r]. Layers without that report, or absent, are left alone. */
   double *reports;
 } descent_step;
 
 typedef struct descent_result {
-  uint64_t size;            /* sizeof(descent_result) */
-  int32_t skipped;          /* 1: nothing was changed */
+  uint64_t size;   /* sizeof(descent_result) */
+  int32_t skipped; /* 1: nothing was changed */
   int32_t reserved;
-  int64_t first_nonfinite;  /* first table entry whose gradient has a NaN or infinity; -1: none, or not looked for */
-  double gradient_norm;     /* of the scaled gradients before clipping, l2 over all layers; NaN: not computed */
+  int64_t first_nonfinite; /* first table entry whose gradient has a NaN or infinity; -1: none, or not looked for */
+  double gradient_norm;    /* of the scaled gradients before clipping, l2 over all layers; NaN: not computed */
 } descent_result;
 
 /* The layer table as one optimizer sees it: task lists and workspace. Threads may step different plans at once. */
