@@ -4,6 +4,7 @@
 #include "descent/Conversion/Passes.h"
 #include "descent/Dialect/Descent/Transforms/Passes.h"
 #include "descent/Dialect/Plan/IR/Plan.h"
+#include "descent/Dialect/Plan/Transforms/Passes.h"
 #include "descent/Target/Artifact/Artifact.h"
 #include "descent/Target/Cpu/Cpu.h"
 
@@ -27,6 +28,7 @@ static LogicalResult lowerToPlan(ModuleOp module, const CompileOptions &options)
   passes.addPass(createConvertDescentToPlan(convert));
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
+  passes.addPass(plan::createPlanReuseScratch());
   return passes.run(module);
 }
 
@@ -143,7 +145,7 @@ LogicalResult descent::compile(MLIRContext &context, const CompileOptions &optio
     return failure();
   (*module->getOps<plan::ProgramOp>().begin()).setSymName(*name);
   if (options.explain)
-    llvm::outs() << "";
+    plan::explain(*module->getOps<plan::ProgramOp>().begin(), llvm::outs());
   if (options.output.empty() || wantsRules)
     return success();
   return extension == ".mlir" ? emitIR(*module, options) : emitCode(*module, extension, options);

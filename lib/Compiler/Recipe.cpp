@@ -97,6 +97,11 @@ static FailureOr<RecipeOp> makeRecipe(ModuleOp module, OptimizerOp rule, const C
     return failure();
   if (!*groupClass)
     *groupClass = needsMatrix(rule, *norm) ? GroupClass::Matrix : GroupClass::Any;
+  if (!*stored && **groupClass != GroupClass::Vector && dependsOnOrientation(rule, *norm)) {
+    *stored = Stored::OutIn;
+    mlir::emitRemark(rule.getLoc()) << "takes matrices as stored out_in, as PyTorch's linear layers are; say "
+                                    << "--stored=in_out for Flax, and either to be sure";
+  }
   StringRef name = **groupClass == GroupClass::Matrix   ? "matrices"
                    : **groupClass == GroupClass::Vector ? "vectors"
                                                         : "all";

@@ -62,7 +62,9 @@ Work Schedule::classify(Operation *op) const {
     return Work::Orient;
   if (llvm::any_of(op->getUsers(), needsMemory))
     return Work::Entry;
-  if (isa<BroadcastOp, arith::ExtFOp>(op))
+  // Truth values have no storage type.
+  bool isTruth = op->getNumResults() == 1 && getElementTypeOrSelf(op->getResult(0).getType()).isInteger(1);
+  if (isa<BroadcastOp, arith::ExtFOp>(op) || isTruth)
     return Work::Free;
   bool readOnly = llvm::all_of(op->getOperands(), [&](Value operand) {
     if (!isTensor(operand))
@@ -70,7 +72,8 @@ Work Schedule::classify(Operation *op) const {
     if (auto argument = dyn_cast<BlockArgument>(operand))
       return !rule.getUpdate().getValueFor(argument.getArgNumber());
     Operation *producer = operand.getDefiningOp();
-    return work.lookup(producer) == Work::Free && !isa<arith::ExtFOp>(producer);
+    bool isTruth = getElementTypeOrSelf(operand.getType()).isInteger(1);
+    return work.lookup(producer) == Work::Free && !isTruth && !isa<arith::ExtFOp>(producer);
   });
   return readOnly ? Work::Free : Work::Entry;
 }

@@ -21,7 +21,7 @@ struct Time {
 /// What an operation of a rule becomes.
 enum class Work {
   Number,  // scalar work
-  Free,    // recomputed wherever it is used: it reads nothing that a step writes
+  Free,    // recomputed wherever it is used: a conversion, a truth value, or something that reads nothing that is written
   Entry,   // computed entry by entry in one stage
   Reduce,  // partial results of a stage
   Product, // the source of a stage
