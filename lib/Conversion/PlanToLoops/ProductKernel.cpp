@@ -71,8 +71,9 @@ private:
                          scf::YieldOp::create(b);
                        });
   }
-  /// `length` entries of a row from `col` on, those from `end` on being zero.
-  Value loadUpTo(Value memref, Value row, Value col, Value end);
+  /// `length` entries from each place (a row and a column) on, zero from the column `end` on. The last place reaches
+  /// furthest: the loads have masks only where it does not fit.
+  SmallVector<Value> loadUpTo(Value memref, ArrayRef<std::pair<Value, Value>> places, Value end);
 
   ImplicitLocOpBuilder &b;
   bool transposed;
@@ -145,13 +146,22 @@ void ProductCore::emitInnerBlock(Value block) {
   });
 }
 
-Value ProductCore::loadUpTo(Value memref, Value row, Value col, Value end) {
-  Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, add(col, size.length), end);
-  auto load = [&](Value mask) { return loadEntries(b, memref, {row, col}, size.length, type, mask); };
+SmallVector<Value> ProductCore::loadUpTo(Value memref, ArrayRef<std::pair<Value, Value>> places, Value end) {
+  Value last = places.back().second;
+  Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, add(last, size.length), end);
+  auto yieldLoads = [&](bool masked) {
+    SmallVector<Value> loads;
+    Value mask, maskOf;
+    for (auto [row, col] : places) {
+      if (masked && maskOf != col)
+        mask = createMask(b, sub(end, maskOf = col), size.length);
+      loads.push_back(loadEntries(b, memref, {row, col}, size.length, type, mask));
+    }
+    scf::YieldOp::create(b, loads);
+  };
   auto choice = scf::IfOp::create(
-      b, fits, [&](OpBuilder &, Location) { scf::YieldOp::create(b, load(Value())); },
-      [&](OpBuilder &, Location) { scf::YieldOp::create(b, load(createMask(b, sub(end, col), size.length))); });
-  return choice.getResult(0);
+      b, fits, [&](OpBuilder &, Location) { yieldLoads(false); }, [&](OpBuilder &, Location) { yieldLoads(true); });
+  return choice.getResults();
 }
 
 /// Panels hold `panel` columns of each row of the block, one row after the other; columns that do not exist are zero.
@@ -167,10 +177,9 @@ void ProductCore::packRightRows(Value panelBegin) {
   Value place = add(packedRight, arith::MulIOp::create(b, panelBegin, createIndex(b, size.inner)));
   forRange(innerBegin, innerEnd, 1, [&](Value inner) {
     Value packed = add(place, mul(sub(inner, innerBegin), size.panel));
-    for (int64_t half = 0; half < 2; ++half) {
-      Value entries = loadUpTo(rhs, inner, add(col, half * size.length), colEnd);
+    SmallVector<Value> halves = loadUpTo(rhs, {{inner, col}, {inner, add(col, size.length)}}, colEnd);
+    for (auto [half, entries] : llvm::enumerate(halves))
       storeEntries(b, entries, scratch, add(packed, half * size.length), Value());
-    }
   });
 }
 
@@ -180,11 +189,11 @@ void ProductCore::packRightTransposed(Value panelBegin, Value half) {
   Value last = sub(colEnd, createIndex(b, 1));
   Value place = add(add(packedRight, arith::MulIOp::create(b, panelBegin, createIndex(b, size.inner))), half);
   forRange(innerBegin, innerEnd, size.length, [&](Value inner) {
-    SmallVector<Value> rows;
+    SmallVector<std::pair<Value, Value>> places;
     for (int64_t i = 0; i < size.length; ++i)
-      rows.push_back(loadUpTo(rhs, min(add(col, i), last), inner, innerEnd));
+      places.push_back({min(add(col, i), last), inner});
     Value packed = add(place, mul(sub(inner, innerBegin), size.panel));
-    for (auto [i, row] : llvm::enumerate(transpose(b, rows)))
+    for (auto [i, row] : llvm::enumerate(transpose(b, loadUpTo(rhs, places, innerEnd))))
       storeEntries(b, row, scratch, add(packed, i * size.panel), Value());
   });
 }
@@ -199,7 +208,8 @@ void ProductCore::packLeft(Value row) {
     Value place = add(packedLeft, i * size.inner);
     Value source = clampedRow(row, i);
     forRange(innerBegin, innerEnd, size.length, [&](Value inner) {
-      storeEntries(b, loadUpTo(lhs, source, inner, innerEnd), scratch, add(place, sub(inner, innerBegin)), Value());
+      Value entries = loadUpTo(lhs, {{source, inner}}, innerEnd).front();
+      storeEntries(b, entries, scratch, add(place, sub(inner, innerBegin)), Value());
     });
   }
 }

@@ -125,6 +125,11 @@ namespace {
 struct CpuBindKernels : descent::impl::CpuBindKernelsBase<CpuBindKernels> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
+    // LLVM drops a function whose only callers have taken it in, if no other file can call it.
+    auto internal = LLVM::LinkageAttr::get(&getContext(), LLVM::Linkage::Internal);
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function.isPrivate() && !function.isExternal())
+        function->setAttr("llvm.linkage", internal);
     for (ProgramOp program : getOperation().getOps<ProgramOp>())
       for (const TrackLayout &layout : ProgramLayout(program).tracks)
         for (Operation *stage : layout.stages)
