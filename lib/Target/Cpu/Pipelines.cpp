@@ -25,10 +25,9 @@ void descent::buildLoopsToLLVMPipeline(OpPassManager &passes) {
   // Control flow is blocks, and memrefs have neither casts nor metadata operations.
   passes.addPass(createSCFToControlFlowPass());
   passes.addPass(memref::createExpandStridedMetadataPass());
-  // Rounding to bf16 is integer arithmetic, which LLVM would otherwise call a library for.
-  arith::ArithExpandOpsPassOptions expand;
-  expand.includeBf16 = true;
-  passes.addPass(arith::createArithExpandOpsPass(expand));
+  // Rounding to bf16 is integer arithmetic, which LLVM would otherwise call a library for; so are rounded divisions.
+  passes.addPass(createCpuExpandBf16());
+  passes.addPass(arith::createArithExpandOpsPass());
   // The mathematics is LLVM's intrinsics, the rest calls of libm.
   ConvertMathToLLVMPassOptions math;
   math.approximateLog1p = false;

@@ -28,6 +28,16 @@ def CpuEmitArtifact : Pass<"cpu-emit-artifact", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def CpuExpandBf16 : Pass<"cpu-expand-bf16"> {
+  let summary = "round to bf16 with integers";
+  let description = [{
+    Requires `arith` on scalars and vectors. Turns conversions between f32 and bf16 into integer arithmetic on the bits.
+    Guarantees rounding to nearest even, infinities for what is too large, quiet NaNs for NaNs, and subnormal numbers,
+    which the conversions of some processors flush to zero. Leaves other types alone. Never fails.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def CpuMaskIntegers : Pass<"cpu-mask-integers"> {
   let summary = "move 16-bit floats under a mask as integers";
   let description = [{
