@@ -49,13 +49,12 @@ bool RoleAttr::isTensor() const {
 }
 
 Type RoleAttr::getType(Type element) const {
-  if (!isTensor())
-    return Float64Type::get(getContext());
+  auto number = Float64Type::get(getContext());
   if (getKind() == RoleKind::RowState)
-    return getTensorType(getContext(), {Side::Rows}, element);
+    return getTensorType(getContext(), {Side::Rows}, number);
   if (getKind() == RoleKind::ColumnState)
-    return getTensorType(getContext(), {Side::Cols}, element);
-  return getParameterType(element);
+    return getTensorType(getContext(), {Side::Cols}, number);
+  return isTensor() ? Type(getParameterType(element)) : number;
 }
 
 //===----------------------------------------------------------------------===//
@@ -82,6 +81,13 @@ FailureOr<SmallVector<Side, 2>> descent::getSides(RankedTensorType type) {
   if (!dims || static_cast<int64_t>(dims.getSides().size()) != type.getRank())
     return failure();
   return SmallVector<Side, 2>(dims.getSides());
+}
+
+Type descent::getEntryType(Block &body) {
+  for (BlockArgument argument : body.getArguments())
+    if (auto type = dyn_cast<RankedTensorType>(argument.getType()); type && type.getRank() == 2)
+      return type.getElementType();
+  return Float64Type::get(body.getParentOp()->getContext());
 }
 
 bool descent::isShapedLikeParameter(RankedTensorType type) { return type == getParameterType(type.getElementType()); }

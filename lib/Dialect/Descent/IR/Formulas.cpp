@@ -75,10 +75,14 @@ Value formula::sumAbs(ImplicitLocOpBuilder &b, Value x, Along along) {
   return reduce(b, ReduceKind::Sum, math::AbsFOp::create(b, x), along);
 }
 
-Value formula::maxAbs(ImplicitLocOpBuilder &b, Value x, Along along) {
-  // Of no entries the maximum is -inf, a norm is 0.
-  Value largest = reduce(b, ReduceKind::Max, math::AbsFOp::create(b, x), along);
+Value formula::largestOf(ImplicitLocOpBuilder &b, Value x, Along along) {
+  // Of no entries the maximum is -inf.
+  Value largest = reduce(b, ReduceKind::Max, x, along);
   return arith::MaximumFOp::create(b, largest, constantOf(b, 0.0, largest));
+}
+
+Value formula::maxAbs(ImplicitLocOpBuilder &b, Value x, Along along) {
+  return largestOf(b, math::AbsFOp::create(b, x), along);
 }
 
 Value formula::norm2(ImplicitLocOpBuilder &b, Value x, Along along) {
@@ -94,11 +98,11 @@ Value formula::normP(ImplicitLocOpBuilder &b, Value x, int64_t p, Along along) {
 //===----------------------------------------------------------------------===//
 
 Value formula::lmoOfL2(ImplicitLocOpBuilder &b, Value x, Along along) {
+  // Divides the entries: the reciprocal of a tiny norm would overflow in f32.
   Value norm = norm2(b, x, along);
-  Value zero = constantOf(b, 0.0, norm);
-  Value factor = divide(b, constantOf(b, -1.0, norm), norm);
-  Value isZero = compare(b, arith::CmpFPredicate::OEQ, norm, zero);
-  return scale(b, x, arith::SelectOp::create(b, isZero, zero, factor));
+  Value isZero = compare(b, arith::CmpFPredicate::OEQ, norm, constantOf(b, 0.0, norm));
+  Value divisor = arith::SelectOp::create(b, isZero, constantOf(b, 1.0, norm), negate(b, norm));
+  return divide(b, x, broadcastLike(b, divisor, x));
 }
 
 Value formula::lmoOfL1(ImplicitLocOpBuilder &b, Value x, Along along) {

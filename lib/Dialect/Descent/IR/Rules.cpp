@@ -92,14 +92,6 @@ static void printRole(OpAsmPrinter &printer, RoleAttr role) {
   }
 }
 
-/// The element type of the body's tensors.
-static Type getElement(Block &body) {
-  for (BlockArgument argument : body.getArguments())
-    if (auto type = dyn_cast<RankedTensorType>(argument.getType()))
-      return type.getElementType();
-  return Float64Type::get(body.getParentOp()->getContext());
-}
-
 template <typename Op> static void printBody(OpAsmPrinter &printer, Op op) {
   printer << ' ';
   printer.printSymbolName(op.getSymName());
@@ -110,7 +102,7 @@ template <typename Op> static void printBody(OpAsmPrinter &printer, Op op) {
     printRole(printer, op.getRole(argument.getArgNumber()));
   });
   printer << ')';
-  Type element = getElement(op.getBody().front());
+  Type element = getEntryType(op.getBody().front());
   if (!element.isF64())
     printer << " elements " << element;
   printer.printOptionalAttrDictWithKeyword(op->getAttrs(), {"sym_name", "roles"});
@@ -143,7 +135,7 @@ template <typename Op> static BlockArgument appendArgument(Op op, RoleAttr role,
   SmallVector<Attribute> roles(op.getRoles().begin(), op.getRoles().end());
   roles.push_back(role);
   op.setRolesAttr(ArrayAttr::get(op.getContext(), roles));
-  return op.getBody().addArgument(role.getType(getElement(op.getBody().front())), loc);
+  return op.getBody().addArgument(role.getType(getEntryType(op.getBody().front())), loc);
 }
 
 template <typename Op> static void replaceRole(Op op, unsigned index, RoleAttr role) {

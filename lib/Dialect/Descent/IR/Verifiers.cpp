@@ -47,10 +47,7 @@ template <typename Op> static LogicalResult verifyRoles(Op op) {
 
 /// Argument types are those of their roles, over one element type.
 template <typename Op> static LogicalResult verifyArguments(Op op) {
-  Type element = Float64Type::get(op.getContext());
-  for (BlockArgument argument : llvm::reverse(op.getBody().getArguments()))
-    if (auto tensor = dyn_cast<RankedTensorType>(argument.getType()))
-      element = tensor.getElementType();
+  Type element = getEntryType(op.getBody().front());
   for (auto [argument, role] : llvm::zip(op.getBody().getArguments(), op.getRoles().template getAsRange<RoleAttr>()))
     if (Type expected = role.getType(element); argument.getType() != expected)
       return op.emitOpError() << "argument '%" << role.getName().getValue() << "' with role "

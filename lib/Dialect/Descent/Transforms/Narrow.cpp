@@ -8,10 +8,11 @@ namespace descent {
 using namespace mlir;
 using namespace descent;
 
-/// Reals become `compute`; what a method rounded stays narrow, unless nothing is to be rounded.
+/// Matrices of reals become matrices of `compute`; what a method rounded stays narrow, unless nothing is to be rounded.
 static Type narrow(Type type, FloatType compute) {
   auto tensor = dyn_cast<RankedTensorType>(type);
-  auto element = tensor ? dyn_cast<FloatType>(tensor.getElementType()) : FloatType();
+  bool isMatrix = tensor && tensor.getRank() == 2;
+  auto element = isMatrix ? dyn_cast<FloatType>(tensor.getElementType()) : FloatType();
   if (!element || (!element.isF64() && !compute.isF64()))
     return type;
   return tensor.clone(compute);

@@ -27,7 +27,7 @@ void descent::buildDescentExpandPipeline(OpPassManager &manager, const ExpandOpt
   manager.addPass(createExpandOrthogonalize());
   manager.addPass(createOrientStorage());
 
-  // Tensors have the policy's element type.
+  // Matrices have the policy's element type.
   manager.addPass(createNarrow({options.compute}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

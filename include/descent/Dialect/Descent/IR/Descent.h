@@ -52,6 +52,8 @@ mlir::RankedTensorType getTensorType(mlir::MLIRContext *context, llvm::ArrayRef<
 mlir::FailureOr<llvm::SmallVector<Side, 2>> getSides(mlir::RankedTensorType type);
 
 bool isShapedLikeParameter(mlir::RankedTensorType type);
+/// The element type of a rule's matrices.
+mlir::Type getEntryType(mlir::Block &body);
 /// Whether the generated header can call something so.
 bool isCName(llvm::StringRef name);
 

@@ -69,7 +69,7 @@ def Descent_RoleAttr : AttrDef<Descent_Dialect, "Role"> {
     bool isState() const;
     /// Whether the argument is a tensor; otherwise it is an f64.
     bool isTensor() const;
-    /// The argument's type in a rule over elements of type `element`.
+    /// The argument's type in a rule whose matrices have entries of type `element`; anything else is made of f64.
     ::mlir::Type getType(::mlir::Type element) const;
   }];
 }
@@ -84,8 +84,8 @@ def Descent_DimsAttr : AttrDef<Descent_Dialect, "Dims"> {
   let mnemonic = "dims";
   let summary = "the shape of a tensor that is not shaped like the parameter";
   let description = [{
-    A tensor's encoding: `tensor<?xf64, #descent.dims<rows>>` is one number a row, `tensor<?x?xf64, #descent.dims<short, long>>`
-    the parameter's shape with its short side first.
+    A tensor's encoding: `tensor<?xf64, #descent.dims<rows>>` is one number a row, and
+    `tensor<?x?xf64, #descent.dims<short, long>>` the parameter's shape with its short side first.
   }];
   let parameters = (ins ArrayRefParameter<"::descent::Side">:$sides);
   let hasCustomAssemblyFormat = 1;

@@ -24,16 +24,20 @@ def Descent_NewtonSchulzAttr : AttrDef<Descent_Dialect, "NewtonSchulz"> {
     intermediate matrix is rounded to (products accumulate in the policy's compute type). Without `compute` nothing is
     rounded, and under the f64 policy nothing ever is.
 
-    Values of the composed polynomial lie in 0.68 .. 1.20 for `jordan`, 0.85 .. 1.15 for `polar_express` with 5 steps, and
-    within 1e-6 of 1 with 8 steps, for singular values between 1e-3 and 1 times the Frobenius norm. At zero the result is zero.
+    For singular values from 1e-3 to 1 times the Frobenius norm, those of the result lie in 0.47 .. 1.20 for `jordan`,
+    in 0.84 .. 1.13 for `polar_express` with 5 steps, and within 1e-6 of 1 with 8. At zero the result is zero.
 
     ```mlir
-    func.func private @f() attributes {m = #descent.newton_schulz<jordan, steps = 5, normalize = add, scale = 1.000000e+00, epsilon = 9.9999999999999995E-8, compute = bf16>}
+    func.func private @f() attributes {
+      method = #descent.newton_schulz<jordan, steps = 5, normalize = add, scale = 1.0, epsilon = 1.0e-7,
+        compute = bf16>}
     ```
   }];
-  let parameters = (ins EnumParameter<Descent_Coefficients>:$coefficients, DefaultValuedParameter<"int64_t", "5">:$steps,
+  let parameters = (ins EnumParameter<Descent_Coefficients>:$coefficients,
+    DefaultValuedParameter<"int64_t", "5">:$steps,
     DefaultValuedParameter<"::descent::NormalizeKind", "::descent::NormalizeKind::Add">:$normalize,
-    DefaultValuedParameter<"::descent::Real", "1.0">:$scale, DefaultValuedParameter<"::descent::Real", "1.0e-7">:$epsilon,
+    DefaultValuedParameter<"::descent::Real", "1.0">:$scale,
+    DefaultValuedParameter<"::descent::Real", "1.0e-7">:$epsilon,
     OptionalParameter<"::mlir::FloatType">:$compute);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;

@@ -13,8 +13,8 @@ def Descent_NormAttrInterface : AttrInterface<"NormAttrInterface"> {
       "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError)>,
     InterfaceMethod<"How much of the direction one entry of the LMO reads.", "::descent::Footprint", "getFootprint">,
     InterfaceMethod<"Whether exchanging rows and columns changes the norm.", "bool", "isOriented">,
-    InterfaceMethod<"Whether the LMO as computed ignores a positive factor of its input, its method's epsilon included.",
-      "bool", "ignoresScale">,
+    InterfaceMethod<"Whether the LMO, as its method computes it, ignores a positive factor of its input.", "bool",
+      "ignoresScale">,
     InterfaceMethod<"Emits the norm of `x`.", "::mlir::Value", "emitNorm",
       (ins "::mlir::ImplicitLocOpBuilder &":$b, "::mlir::Value":$x)>,
     InterfaceMethod<"Emits the dual norm of `x`: the largest inner product with a point of the unit ball.",
@@ -53,17 +53,19 @@ class Descent_Norm<string cppName, string norm_mnemonic> : AttrDef<Descent_Diale
     "::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError) const {\n",
     "  const bool has[] = {", !if(!empty(norm), "false", "true"), ", ", !if(!empty(dualNorm), "false", "true"), ", ",
     !if(!empty(lmo), "false", "true"), ", ", !if(!empty(project), "false", "true"), "};\n",
-    "  if (::llvm::failed(::descent::verifyNormQuery(*this, query, has, ", matrixOnly, ", groupClass, emitError)))\n",
-    "    return ::llvm::failure();\n  ", verifyMore, "\n}\n",
+    "  if (::llvm::failed(::descent::verifyNormQuery(*this, query, has, ", matrixOnly, ", groupClass, emitError))) {\n",
+    "    return ::llvm::failure();\n  }\n  ", verifyMore, "\n}\n",
     "::mlir::Value $cppClass::emitNorm(::mlir::ImplicitLocOpBuilder &b, ::mlir::Value x) const {",
     !if(!empty(norm), "return {};", norm), "}\n",
     "::mlir::Value $cppClass::emitDualNorm(::mlir::ImplicitLocOpBuilder &b, ::mlir::Value x) const {",
     !if(!empty(dualNorm), "return {};", dualNorm), "}\n",
     "::mlir::Value $cppClass::emitLmo(::mlir::ImplicitLocOpBuilder &b, ::mlir::Value x) const {",
     !if(!empty(lmo), "return {};", lmo), "}\n",
-    "::mlir::Value $cppClass::emitProjection(::mlir::ImplicitLocOpBuilder &b, ::mlir::Value x, ::mlir::Value radius) const {",
+    "::mlir::Value $cppClass::emitProjection(::mlir::ImplicitLocOpBuilder &b, ::mlir::Value x, "
+    "::mlir::Value radius) const {",
     !if(!empty(project), "return {};", project), "}\n",
-    "::descent::NormAttrInterface $cppClass::instantiate(::descent::NormAttrInterface given) const {", instantiate, "}\n");
+    "::descent::NormAttrInterface $cppClass::instantiate(::descent::NormAttrInterface given) const {",
+    instantiate, "}\n");
 }
 
 //===----------------------------------------------------------------------===//
@@ -72,7 +74,7 @@ class Descent_Norm<string cppName, string norm_mnemonic> : AttrDef<Descent_Diale
 
 def Descent_MaxNorm : Descent_Norm<"MaxNorm", "max"> {
   let summary = "largest absolute entry";
-  let description = [{ `max |X_ij|`. Its LMO is the negated sign, 0 at 0; the dual norm is the sum of absolute entries. }];
+  let description = [{ `max |X_ij|`. Its LMO is the negated sign, 0 at 0; its dual is the sum of absolute entries. }];
   let norm = [{ return formula::maxAbs(b, x); }];
   let dualNorm = [{ return formula::sumAbs(b, x); }];
   let lmo = [{ return formula::negate(b, formula::sign(b, x)); }];
@@ -83,7 +85,8 @@ def Descent_L1Norm : Descent_Norm<"L1Norm", "l1"> {
   let summary = "sum of absolute entries";
   let description = [{
     `sum |X_ij|`. Its LMO is the negated sign at the largest absolute entry; where several entries are the largest they
-    share the unit mass evenly, so that the result does not depend on an order. The dual norm is the largest absolute entry.
+    share the unit mass evenly, so that the result does not depend on an order. The dual norm is the largest absolute
+    entry.
   }];
   let footprint = "Tensor";
   let norm = [{ return formula::sumAbs(b, x); }];
@@ -103,7 +106,9 @@ def Descent_L2Norm : Descent_Norm<"L2Norm", "l2"> {
 
 def Descent_RmsNorm : Descent_Norm<"RmsNorm", "rms"> {
   let summary = "root mean square of the entries";
-  let description = [{ `sqrt(mean X_ij^2)`. The dual norm is `sqrt(d) |X|_2` for d entries, the LMO `-sqrt(d) X / |X|_2`. }];
+  let description = [{
+    `sqrt(mean X_ij^2)`. For d entries, the dual norm is `sqrt(d) |X|_2` and the LMO `-sqrt(d) X / |X|_2`.
+  }];
   let footprint = "Tensor";
   let norm = [{ return getScaled().emitNorm(b, x); }];
   let dualNorm = [{ return getScaled().emitDualNorm(b, x); }];
@@ -125,16 +130,19 @@ class Descent_SliceNorm<string cppName, string norm_mnemonic, string along> : De
   let genVerifyDecl = 1;
   let footprint = "Row";
   let oriented = "true";
-  let norm = !strconcat("return formula::reduce(b, ReduceKind::Max, formula::normP(b, x, getP(), formula::Along::", along, "));");
-  let dualNorm = !strconcat("return formula::reduce(b, ReduceKind::Sum, formula::normP(b, x, getP() == 1 ? formula::kInfinity : 2, formula::Along::", along, "));");
-  let lmo = !strconcat("return getP() == 1 ? formula::lmoOfL1(b, x, formula::Along::", along, ") : formula::lmoOfL2(b, x, formula::Along::", along, ");");
+  let norm = "return formula::largestOf(b, formula::normP(b, x, getP(), formula::Along::" # along # "));";
+  let dualNorm = "return formula::reduce(b, ReduceKind::Sum, "
+                 "formula::normP(b, x, getP() == 1 ? formula::kInfinity : 2, formula::Along::" # along # "));";
+  let lmo = "return getP() == 1 ? formula::lmoOfL1(b, x, formula::Along::" # along # ") : "
+            "formula::lmoOfL2(b, x, formula::Along::" # along # ");";
 }
 
 def Descent_RowNorm : Descent_SliceNorm<"RowNorm", "row", "Rows"> {
   let summary = "largest lp norm of a row, p being 1 or 2";
   let description = [{
-    `max_i |X_i:|_p`. Its LMO is that of lp on every row by itself, 0 on a row of zeros; the dual norm is the sum of the rows'
-    dual norms. With p = 1 it is the operator norm from l-infinity to l-infinity; times `sqrt(cols)` with p = 2 the one from RMS to l-infinity.
+    `max_i |X_i:|_p`. Its LMO is that of lp on every row by itself, 0 on a row of zeros; the dual norm is the sum of the
+    rows' dual norms. With p = 1 it is the operator norm from l-infinity to l-infinity; times `sqrt(cols)` with p = 2
+    the one from RMS to l-infinity.
   }];
   let project = [{ return formula::projectL2(b, x, radius, formula::Along::Rows); }];
   let verifyMore = [{ return ::descent::verifySliceProjection(*this, getP(), query, emitError); }];
@@ -143,7 +151,8 @@ def Descent_RowNorm : Descent_SliceNorm<"RowNorm", "row", "Rows"> {
 def Descent_ColumnNorm : Descent_SliceNorm<"ColumnNorm", "column", "Columns"> {
   let summary = "largest lp norm of a column, p being 1 or 2";
   let description = [{
-    `max_j |X_:j|_p`; as `#descent.row`, for columns. Times `1 / sqrt(rows)` with p = 2 it is the operator norm from l1 to RMS.
+    `max_j |X_:j|_p`; as `#descent.row`, for columns. Times `1 / sqrt(rows)` with p = 2 it is the operator norm from l1
+    to RMS.
   }];
   let project = [{ return formula::projectL2(b, x, radius, formula::Along::Columns); }];
   let verifyMore = [{ return ::descent::verifySliceProjection(*this, getP(), query, emitError); }];
@@ -156,14 +165,17 @@ def Descent_ColumnNorm : Descent_SliceNorm<"ColumnNorm", "column", "Columns"> {
 class Descent_SpectralBase<string cppName, string norm_mnemonic> : Descent_Norm<cppName, norm_mnemonic> {
   let parameters = (ins
     OptionalParameter<"::descent::NewtonSchulzAttr", "of the LMO; Jordan's five steps in bf16 unless said">:$lmo,
-    OptionalParameter<"::descent::NewtonSchulzAttr", "of the dual norm; eight steps of Polar Express in f32 unless said">:$dual,
+    OptionalParameter<"::descent::NewtonSchulzAttr",
+      "of the dual norm; 8 steps of Polar Express in f32 unless said">:$dual,
     DefaultValuedParameter<"bool", "false">:$approximate);
   let assemblyFormat = "(`<` struct($lmo, $dual, $approximate)^ `>`)?";
   let footprint = "Tensor";
   let matrixOnly = "true";
   // The methods add an epsilon to the norm that they divide by.
   let scaleFree = "getLmoMethod().getEpsilon() == 0.0";
-  let verifyMore = [{ return ::descent::verifyDualMethod(*this, getDualMethod(), getApproximate(), query, emitError); }];
+  let verifyMore = [{
+    return ::descent::verifyDualMethod(*this, getDualMethod(), getApproximate(), query, emitError);
+  }];
   code methods = [{
     NewtonSchulzAttr getLmoMethod() const { return getLmo() ? getLmo() : NewtonSchulzAttr::getDirection(getContext()); }
     NewtonSchulzAttr getDualMethod() const { return getDual() ? getDual() : NewtonSchulzAttr::getDual(getContext()); }
@@ -173,8 +185,9 @@ class Descent_SpectralBase<string cppName, string norm_mnemonic> : Descent_Norm<
 def Descent_SpectralNorm : Descent_SpectralBase<"SpectralNorm", "spectral"> {
   let summary = "largest singular value";
   let description = [{
-    Its LMO is the negated polar factor `-U V^T`, by the method `lmo`; the dual norm is the nuclear norm, `<X, U V^T>` with the
-    method `dual`, which must be accurate (Jordan's list is 15 % wrong) unless the norm says `approximate = true`.
+    Its LMO is the negated polar factor `-U V^T`, by the method `lmo`; the dual norm is the nuclear norm, `<X, U V^T>`
+    with the method `dual`, which must be accurate (Jordan's list is 15 % wrong) unless the norm says
+    `approximate = true`.
   }];
   let dualNorm = [{ return formula::nuclearNorm(b, x, getDualMethod()); }];
   let lmo = [{ return formula::negate(b, formula::orthogonalize(b, x, getLmoMethod())); }];
@@ -184,7 +197,8 @@ def Descent_SpectralNorm : Descent_SpectralBase<"SpectralNorm", "spectral"> {
 def Descent_RmsToRmsNorm : Descent_SpectralBase<"RmsToRmsNorm", "rms_to_rms"> {
   let summary = "operator norm between RMS norms, sqrt(cols / rows) times the largest singular value";
   let description = [{
-    For a matrix [out, in]. The LMO is `-sqrt(rows / cols) U V^T`, the dual norm `sqrt(rows / cols)` times the nuclear norm.
+    For a matrix [out, in]. The LMO is `-sqrt(rows / cols) U V^T`, the dual norm `sqrt(rows / cols)` times the nuclear
+    norm.
   }];
   let oriented = "true";
   let dualNorm = [{ return getScaled().emitDualNorm(b, x); }];
@@ -202,7 +216,8 @@ def Descent_RmsToRmsNorm : Descent_SpectralBase<"RmsToRmsNorm", "rms_to_rms"> {
 def Descent_ScaledNorm : Descent_Norm<"ScaledNorm", "scaled"> {
   let summary = "another norm times factor * rows^a * cols^b";
   let description = [{
-    `s |X|` with `s = factor * rows^rows * cols^cols`. The dual norm and the LMO are those of the inner norm divided by s.
+    `s |X|` with `s = factor * rows^rows * cols^cols`. The dual norm and the LMO are those of the inner norm divided by
+    s.
 
     ```mlir
     func.func private @f() attributes {rms_to_max = #descent.scaled<#descent.row<p = 2>, cols = 5.000000e-01>}

@@ -23,7 +23,8 @@ def Descent_LookAheadOp : Descent_Op<"look_ahead", [Pure, AllTypesMatch<["moment
     `ema`: `beta momentum + (1 - beta) gradient`; `heavy_ball`: `beta momentum + gradient`.
 
     ```mlir
-    func.func @nesterov(%w: tensor<?x?xf64>, %m: tensor<?x?xf64>, %g: tensor<?x?xf64>, %beta: f64, %eta: f64) -> tensor<?x?xf64> {
+    func.func @nesterov(%w: tensor<?x?xf64>, %m: tensor<?x?xf64>, %g: tensor<?x?xf64>, %beta: f64, %eta: f64)
+        -> tensor<?x?xf64> {
       %m1 = descent.momentum ema %m, %g, %beta : tensor<?x?xf64>
       %u = descent.look_ahead ema %m1, %g, %beta : tensor<?x?xf64>
       %w1 = descent.apply %w, %u, %eta : tensor<?x?xf64>
@@ -38,7 +39,7 @@ def Descent_LookAheadOp : Descent_Op<"look_ahead", [Pure, AllTypesMatch<["moment
 
 def Descent_ApplyOp : Descent_Op<"apply", [Pure, AllTypesMatch<["parameter", "direction", "result"]>]> {
   let summary = "parameter plus a step along a direction";
-  let description = [{ `parameter + eta direction`. LMOs are minimisers, so eta is positive for descent along an LMO. }];
+  let description = [{ `parameter + eta direction`; LMOs are minimisers, so eta is positive for descent along one. }];
   let arguments = (ins Descent_Matrix:$parameter, Descent_Matrix:$direction, F64:$eta);
   let results = (outs Descent_Matrix:$result);
   let assemblyFormat = "$parameter `,` $direction `,` $eta attr-dict `:` type($result)";
@@ -172,8 +173,9 @@ def Descent_BroadcastOp : Descent_Op<"broadcast", [Pure]> {
 def Descent_ReduceOp : Descent_Op<"reduce", [Pure]> {
   let summary = "sum, sum of squares, maximum or minimum over entries";
   let description = [{
-    The result type says what is kept: f64 (nothing), `tensor<?xf64, #descent.dims<rows>>` (one number a row), or one a column.
-    Accumulates in f64, in an order that depends on the shape only. A NaN gives NaN. Of no entries: 0, -inf or inf.
+    The result type says what is kept: f64 (nothing), `tensor<?xf64, #descent.dims<rows>>` (one number a row), or one a
+    column. Accumulates in f64, in an order that depends on the shape only. A NaN gives NaN. Of no entries: 0, -inf or
+    inf.
 
     Rules:
     * (R1) the result is f64 or has one number for each index of one of the operand's sides.
@@ -224,7 +226,9 @@ def Descent_OrientOp : Descent_Op<"orient", [Pure]> {
     ```mlir
     func.func @gram(%x: tensor<?x?xf64>) -> tensor<?x?xf64, #descent.dims<short, short>> {
       %y = descent.orient %x : tensor<?x?xf64> to tensor<?x?xf64, #descent.dims<short, long>>
-      %a = descent.product %y, %y transposed symmetric : tensor<?x?xf64, #descent.dims<short, long>>, tensor<?x?xf64, #descent.dims<short, long>> to tensor<?x?xf64, #descent.dims<short, short>>
+      %a = descent.product %y, %y transposed symmetric
+          : tensor<?x?xf64, #descent.dims<short, long>>, tensor<?x?xf64, #descent.dims<short, long>>
+          to tensor<?x?xf64, #descent.dims<short, short>>
       return %a : tensor<?x?xf64, #descent.dims<short, short>>
     }
     ```
@@ -239,8 +243,8 @@ def Descent_OrientOp : Descent_Op<"orient", [Pure]> {
 def Descent_ProductOp : Descent_Op<"product", [Pure]> {
   let summary = "matrix product";
   let description = [{
-    `lhs rhs`, or `lhs rhs^T` with `transposed`. Accumulates in the result's element type. With `symmetric` the product is
-    known to be symmetric, and half of it may be computed.
+    `lhs rhs`, or `lhs rhs^T` with `transposed`. Accumulates in the result's element type. With `symmetric` the product
+    is known to be symmetric, and half of it may be computed.
 
     Rules:
     * (R1) the operands have dims, their inner sides agree, and the result has the outer ones.
@@ -248,7 +252,10 @@ def Descent_ProductOp : Descent_Op<"product", [Pure]> {
   }];
   let arguments = (ins Descent_Tensor:$lhs, Descent_Tensor:$rhs, UnitAttr:$transposed, UnitAttr:$symmetric);
   let results = (outs Descent_Tensor:$result);
-  let assemblyFormat = "$lhs `,` $rhs (`transposed` $transposed^)? (`symmetric` $symmetric^)? attr-dict `:` type($lhs) `,` type($rhs) `to` type($result)";
+  let assemblyFormat = [{
+    $lhs `,` $rhs (`transposed` $transposed^)? (`symmetric` $symmetric^)? attr-dict
+    `:` type($lhs) `,` type($rhs) `to` type($result)
+  }];
   let hasVerifier = 1;
 }
 
@@ -259,9 +266,9 @@ def Descent_ProductOp : Descent_Op<"product", [Pure]> {
 def Descent_OverLayersOp : Descent_Op<"over_layers", [Pure, HasParent<"OptimizerOp">]> {
   let summary = "sum, maximum or minimum of a number over layers";
   let description = [{
-    Of all layers of the `group`, of the batch members of one `parameter`, or of all layers of the `model` whose groups use
-    this rule. Absent layers are left out. When groups are instantiated, a reduction over the model gets the name by which
-    the copies of its rule know each other.
+    Of all layers of the `group`, of the batch members of one `parameter`, or of all layers of the `model` whose groups
+    use this rule. Absent layers are left out. When groups are instantiated, a reduction over the model gets the name by
+    which the copies of its rule know each other.
 
     Rules:
     * (R1) only a reduction over the model has a name.
@@ -292,7 +299,8 @@ def Descent_ContributeOp : Descent_Op<"contribute", [HasParent<"OptimizerOp">]> 
   let assemblyFormat = "$kind $value `to` $total attr-dict";
 }
 
-def Descent_TotalOp : Descent_Op<"total", [Pure, HasParent<"SharedOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Descent_TotalOp : Descent_Op<"total", [Pure, HasParent<"SharedOp">,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "named total over all layers that contribute to it";
   let description = [{
     Of no layer: 0, -inf or inf.
@@ -312,7 +320,8 @@ def Descent_PublishOp : Descent_Op<"publish", [HasParent<"SharedOp">]> {
   let assemblyFormat = "$name `=` $value attr-dict";
 }
 
-def Descent_PublishedOp : Descent_Op<"published", [Pure, HasParent<"OptimizerOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Descent_PublishedOp : Descent_Op<"published", [Pure, HasParent<"OptimizerOp">,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "number that a shared body publishes";
   let description = [{
     Rules:
@@ -374,7 +383,7 @@ def Descent_NonfiniteOp : Descent_Op<"nonfinite", [HasParent<"OptimizerOp">]> {
 
 def Descent_GradientScaleOp : Descent_Op<"gradient_scale", [Pure]> {
   let summary = "factor by which the caller wants every gradient multiplied";
-  let description = [{ Accumulation and loss scaling; 1 unless the caller says otherwise. For rules and shared bodies. }];
+  let description = [{ For accumulation and loss scaling; in rules and shared bodies. }];
   let results = (outs F64:$result);
   let assemblyFormat = "attr-dict";
 }

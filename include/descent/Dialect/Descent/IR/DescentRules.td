@@ -47,10 +47,11 @@ class Descent_BodyOp<string mnemonic, list<Trait> traits> : Descent_Op<mnemonic,
 def Descent_OptimizerOp : Descent_BodyOp<"optimizer", [SingleBlockImplicitTerminator<"UpdateOp">]> {
   let summary = "a rule: what happens to one parameter tensor in one step";
   let description = [{
-    The signature gives each argument a role: `param`, `grad`, `input` (another per-element input), `state`, `row_state`,
-    `column_state`, `layer_state` (`init = 0.0` unless said; `init = param` or `init = grad` copies), `hyper` (`= default`),
-    `factor` (one number a layer, from the layer table), `step`, `updates` (how often this layer was updated, this step
-    included: bias corrections), `loss`. The body computes in f64, which means the reals; `descent.update` says what is stored.
+    The signature gives each argument a role: `param`, `grad`, `input` (another per-element input), `state`,
+    `row_state`, `column_state`, `layer_state` (`init = 0.0` unless said; `init = param` or `init = grad` copies),
+    `hyper` (`= default`), `factor` (one number a layer, from the layer table), `step`, `updates` (how often this layer
+    was updated, this step included: bias corrections), `loss`. The body computes in f64, which means the reals;
+    `descent.update` says what is stored.
 
     Rules:
     * (R1) there is exactly one `param` and one `grad`; `step`, `updates` and `loss` occur at most once.
@@ -86,7 +87,7 @@ def Descent_SharedOp : Descent_BodyOp<"shared", [SingleBlock, NoTerminator]> {
     Rules:
     * (R1) its arguments are `step`, `loss` or `hyper`.
     * (R2) published names are unique.
-    * (R3) the body computes with numbers only: `arith`, `math` and the operations of `descent` that are for shared bodies.
+    * (R3) the body computes with numbers only, by `arith`, `math` and the operations of `descent` for shared bodies.
 
     ```mlir
     descent.shared @clip(%limit: hyper = 1.0) {
@@ -169,9 +170,9 @@ def Descent_RecipeOp : Descent_Op<"recipe", [Symbol, IsolatedFromAbove, NoTermin
 def Descent_GroupOp : Descent_Op<"group", [HasParent<"RecipeOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "layers with one rule, one norm and one set of hyperparameters";
   let description = [{
-    The dictionary gives hyperparameters other defaults. `stored` says which axis of a stored matrix is the layer's output:
-    `out_in` (PyTorch, llm.c) or `in_out` (Flax, HF Conv1D, embedding tables). It has no default where the rule or its norm
-    depends on it, since a wrong guess silently inverts shape factors.
+    The dictionary gives hyperparameters other defaults. `stored` says which axis of a stored matrix is the layer's
+    output: `out_in` (PyTorch, llm.c) or `in_out` (Flax, HF Conv1D, embedding tables). It has no default where the rule
+    or its norm depends on it, since a wrong guess silently inverts shape factors.
 
     Rules:
     * (R1) `uses` names a rule of this module.
@@ -187,7 +188,9 @@ def Descent_GroupOp : Descent_Op<"group", [HasParent<"RecipeOp">, DeclareOpInter
     /// The dictionary's part of verification.
     ::llvm::LogicalResult verifyHypers(OptimizerOp rule);
   }];
-  let assemblyFormat = "$name `uses` $rule (`norm` `=` $norm^)? `class` $group_class (`stored` $stored^)? ($hypers^)? attr-dict-with-keyword";
+  let assemblyFormat = [{
+    $name `uses` $rule (`norm` `=` $norm^)? `class` $group_class (`stored` $stored^)? ($hypers^)? attr-dict-with-keyword
+  }];
 }
 
 def Descent_ClipGlobalNormOp : Descent_Op<"clip_global_norm", [HasParent<"RecipeOp">]> {

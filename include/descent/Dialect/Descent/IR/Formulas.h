@@ -38,6 +38,8 @@ Value reduce(ImplicitLocOpBuilder &b, ReduceKind kind, Value x, Along along = Al
 Value sumAbs(ImplicitLocOpBuilder &b, Value x, Along along = Along::All);
 Value maxAbs(ImplicitLocOpBuilder &b, Value x, Along along = Along::All);
 Value norm2(ImplicitLocOpBuilder &b, Value x, Along along);
+/// The largest of numbers that are not negative; 0 of none.
+Value largestOf(ImplicitLocOpBuilder &b, Value x, Along along = Along::All);
 /// The lp norm for p = 1, 2 or kInfinity.
 Value normP(ImplicitLocOpBuilder &b, Value x, int64_t p, Along along);
 

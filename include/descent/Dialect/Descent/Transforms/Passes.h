@@ -15,7 +15,7 @@ namespace descent {
 #include "descent/Dialect/Descent/Transforms/Passes.h.inc"
 
 struct ExpandOptions : mlir::PassPipelineOptions<ExpandOptions> {
-  Option<std::string> compute{*this, "compute", llvm::cl::desc("element type of tensors: f32 or f64"),
+  Option<std::string> compute{*this, "compute", llvm::cl::desc("element type of matrices: f32 or f64"),
                               llvm::cl::init("f32")};
 };
 

@@ -7,12 +7,12 @@ include "mlir/Pass/PassBase.td"
 def InstantiateGroups : Pass<"descent-instantiate-groups", "::mlir::ModuleOp"> {
   let summary = "give every group a rule of its own";
   let description = [{
-    Requires a verified module. Clones each group's rule to a private rule `<recipe>_<group>`, puts the group's norm in place
-    of `#descent.given` and the group's hyperparameters in place of the rule's defaults, and erases the rules that it cloned
-    from or that no group uses. A reduction over the layers of the model gets a name, which all clones of one rule share.
-    Guarantees that a group has neither norm nor dictionary, that no two groups share a rule, and that a rule says where it
-    comes from: `descent.rule` is the name of the original, `descent.norm` the group's norm as it is printed.
-    Leaves shared bodies. Fails when the module has no recipe, or more than one.
+    Requires a verified module. Clones each group's rule to a private rule `<recipe>_<group>`, puts the group's norm in
+    place of `#descent.given` and the group's hyperparameters in place of the rule's defaults, and erases the rules that
+    it cloned from or that no group uses. A reduction over the layers of the model gets a name, which all clones of one
+    rule share. Guarantees that a group has neither norm nor dictionary, that no two groups share a rule, and that a
+    rule says where it comes from: `descent.rule` is the name of the original, `descent.norm` the group's norm as it is
+    printed. Leaves shared bodies. Fails when the module has no recipe, or more than one.
   }];
 }
 
@@ -20,10 +20,9 @@ def ExpandInitialGradient : Pass<"descent-expand-initial-gradient"> {
   let summary = "let states that start as the gradient start as zero";
   let description = [{
     Requires rules whose gradient is not scaled yet: the gradient that such a state starts as is then scaled as well.
-    Replaces every read of a state with `init = grad` by the gradient at a layer's first update and by the state later; adds
-    an argument `updates` to rules without one.
-    Guarantees that no state has `init = grad`, and that the stored values are the same from the first update on.
-    Leaves other states. Never fails.
+    Replaces every read of a state with `init = grad` by the gradient at a layer's first update and by the state later;
+    adds an argument `updates` to rules without one. Guarantees that no state has `init = grad`, and that the stored
+    values are the same from the first update on. Leaves other states. Never fails.
   }];
 }
 
@@ -32,12 +31,13 @@ def GuardGradients : Pass<"descent-guard-gradients", "::mlir::ModuleOp"> {
   let description = [{
     Requires at most one recipe, whose groups have rules of their own. Multiplies each rule's gradient by the caller's
     gradient scale and, with clipping, by the number `"scale"` that the body `@<recipe>_guard` publishes:
-    `min(1, limit / (norm + 1e-6))`, the norm being |gradient scale| times that of all gradients as they are given. With
-    skipping, rules count entries that are NaN or infinite, and the step is skipped when a layer has one. The norm is told to
-    the caller with clipping only; its squares are summed in f64, so that gradients stored in f32 cannot overflow.
+    `min(1, limit / (norm + 1e-6))`, the norm being |gradient scale| times that of all gradients as they are given.
+    With skipping, rules count entries that are NaN or infinite, and the step is skipped when a layer has one. The norm
+    is told to the caller with clipping only; its squares are summed in f64, so that gradients stored in f32 cannot
+    overflow.
 
-    Without skipping, a NaN in any gradient makes `"scale"`, and with it every parameter, NaN; an infinity makes it zero,
-    and infinite entries NaN. This is what `torch.nn.utils.clip_grad_norm_` does.
+    Without skipping, a NaN in any gradient makes `"scale"`, and with it every parameter, NaN; an infinity makes it
+    zero, and infinite entries NaN. This is what `torch.nn.utils.clip_grad_norm_` does.
 
     Guarantees that the recipe holds groups only; it keeps what it said as the attributes `descent.clip_global_norm` and
     `descent.skip_nonfinite`. Leaves other inputs than the gradient unscaled. Never fails.
@@ -47,9 +47,9 @@ def GuardGradients : Pass<"descent-guard-gradients", "::mlir::ModuleOp"> {
 def ExpandMomentum : Pass<"descent-expand-momentum"> {
   let summary = "write momentum, look-ahead, parameter steps as arithmetic";
   let description = [{
-    Requires tensors of f64. Replaces `momentum`, `look_ahead` and `apply` by additions and multiplications; `1 - beta` is
-    computed on the number, before it is rounded to the elements' type.
-    Guarantees that none of the three is left. Leaves everything else. Never fails.
+    Requires tensors of f64. Replaces `momentum`, `look_ahead` and `apply` by additions and multiplications; `1 - beta`
+    is computed on the number, before it is rounded to the elements' type. Guarantees that none of the three is left.
+    Leaves everything else. Never fails.
   }];
 }
 
@@ -65,36 +65,36 @@ def ExpandNorms : Pass<"descent-expand-norms"> {
 def ExpandOrthogonalize : Pass<"descent-expand-orthogonalize"> {
   let summary = "write polar factors as matrix products";
   let description = [{
-    Requires tensors of f64. Rounds the matrix to the method's type, divides by its Frobenius norm as the method says, and
-    iterates on the orientation with the short side first: `A = Y Y^T`, `B = b A + c A A`, `Y = a Y + B Y`, every one of which
-    is rounded to the method's type. Products take the rounded matrices themselves.
-    Guarantees that no `orthogonalize` is left, and that zero stays zero. Leaves everything else. Never fails.
+    Requires tensors of f64. Rounds the matrix to the method's type, divides by its Frobenius norm as the method says,
+    and iterates on the orientation with the short side first: `A = Y Y^T`, `B = b A + c A A`, `Y = a Y + B Y`, every
+    one of which is rounded to the method's type. Products take the rounded matrices themselves. Guarantees that no
+    `orthogonalize` is left, and that zero stays zero. Leaves everything else. Never fails.
   }];
 }
 
 def OrientStorage : Pass<"descent-orient-storage", "::mlir::ModuleOp"> {
   let summary = "let rows be the rows of memory";
   let description = [{
-    Requires groups with rules of their own, and norms that are expanded. A rule calls outputs rows; a matrix that is stored
-    `in_out` has its inputs there. For such groups, exchanges rows and columns in sizes, shapes and roles. A product becomes
-    that of the transposes in the opposite order; what is oriented by its short side stays as it is. Vectors are stored as one
-    row, whatever the group says.
-    Guarantees that nothing but documentation depends on `stored`; a rule that was turned has the attribute
-    `descent.as_stored`, and is not turned again. Leaves groups that are stored `out_in`.
-    Fails on a product with a transposed factor over rows or columns.
+    Requires groups with rules of their own, and norms that are expanded. A rule calls outputs rows; a matrix that is
+    stored `in_out` has its inputs there. For such groups, exchanges rows and columns in sizes, shapes and roles. A
+    product becomes that of the transposes in the opposite order; what is oriented by its short side stays as it is.
+    Vectors are stored as one row, whatever the group says. Guarantees that nothing but documentation depends on
+    `stored`; a rule that was turned has the attribute `descent.as_stored`, and is not turned again. Leaves groups that
+    are stored `out_in`. Fails on a product with a transposed factor over rows or columns.
   }];
 }
 
 def Narrow : Pass<"descent-narrow"> {
-  let summary = "compute on tensors in the policy's element type";
+  let summary = "compute on matrices in the policy's element type";
   let description = [{
-    Requires rules whose tensors are reals, which is to say f64, except where a method rounds. With `compute=f32` tensors of
-    f64 become f32 and roundings to f32 disappear; with `compute=f64`, the policy for checks, all tensors become f64 and no
-    rounding is left.
-    Guarantees that numbers stay f64: what depends on hyperparameters, steps and shapes alone is exact, and reductions to a
-    number accumulate in f64. Leaves shapes. Fails on another element type.
+    Requires rules whose tensors are reals, which is to say f64, except where a method rounds. With `compute=f32`
+    matrices of f64 become f32 and roundings to f32 disappear; with `compute=f64`, the policy for checks, all become f64
+    and no rounding is left.
+    Guarantees that numbers stay f64, be they one a rule, a row or a column: what depends on hyperparameters, steps and
+    shapes alone is exact, and the square of a small entry does not vanish in a sum. Leaves shapes. Fails on another
+    element type.
   }];
-  let options = [Option<"compute", "compute", "std::string", "\"f32\"", "element type of tensors: f32 or f64">];
+  let options = [Option<"compute", "compute", "std::string", "\"f32\"", "element type of matrices: f32 or f64">];
 }
 
 #endif // DESCENT_DIALECT_DESCENT_TRANSFORMS_PASSES_TD
