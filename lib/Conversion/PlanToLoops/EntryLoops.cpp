@@ -84,7 +84,8 @@ void EntryLoops::treatAsOneRow() {
   Value ends = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, colEnd, cols);
   Value gapless = arith::AndIOp::create(b, begins, ends);
   llvm::SmallPtrSet<Value, 8> seen;
-  for (Value buffer : llvm::concat<Value>(llvm::to_vector(stage.getStageReads()), llvm::to_vector(stage.getStageWrites()))) {
+  for (Value buffer :
+       llvm::concat<Value>(llvm::to_vector(stage.getStageReads()), llvm::to_vector(stage.getStageWrites()))) {
     if (getReadAccess(stage, buffer) != Access::Entry || !seen.insert(buffer).second)
       continue;
     Value stride = memref::ExtractStridedMetadataOp::create(b, kernel.buffer(buffer)).getStrides()[0];
@@ -226,10 +227,9 @@ FailureOr<SmallVector<Value>> EntryLoops::emit() {
   for (Reduction &reduction : reductions)
     if (reduction.access == Access::Single)
       initial.push_back(createIdentity(b, reduction.kind, vectorF64));
-  auto rows = scf::ForOp::create(b, rowBegin, rowEnd, createIndex(b, 1), initial,
-                                 [&](OpBuilder &, Location, Value row, ValueRange values) {
-                                   scf::YieldOp::create(b, emitRow(row, values));
-                                 });
+  auto rows = scf::ForOp::create(
+      b, rowBegin, rowEnd, createIndex(b, 1), initial,
+      [&](OpBuilder &, Location, Value row, ValueRange values) { scf::YieldOp::create(b, emitRow(row, values)); });
   SmallVector<Value> results;
   auto accumulator = rows.getResults().begin();
   for (Reduction &reduction : reductions)

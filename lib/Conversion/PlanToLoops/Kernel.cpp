@@ -37,8 +37,8 @@ Kernel descent::plan::createKernel(ImplicitLocOpBuilder &b, Operation *stage, Ke
   for (size_t i = 0; i < scalars.size(); ++i)
     kernel.scalars.push_back(*argument++);
   if (shape.hasGrid)
-    for (Value *bound : {&kernel.rowBegin, &kernel.rowEnd, &kernel.colBegin, &kernel.colEnd, &kernel.rowBlock,
-                         &kernel.colBlock})
+    for (Value *bound :
+         {&kernel.rowBegin, &kernel.rowEnd, &kernel.colBegin, &kernel.colEnd, &kernel.rowBlock, &kernel.colBlock})
       *bound = *argument++;
   if (shape.scratch)
     kernel.scratch = *argument++;

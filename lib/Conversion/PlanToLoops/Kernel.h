@@ -32,7 +32,8 @@ struct KernelShape {
 Kernel createKernel(mlir::ImplicitLocOpBuilder &b, mlir::Operation *stage, KernelShape shape);
 
 /// Creates the kernel of `stage`, or says why there is none.
-mlir::FailureOr<mlir::func::FuncOp> createSweepKernel(mlir::ImplicitLocOpBuilder &b, SweepOp stage, unsigned vectorBits);
+mlir::FailureOr<mlir::func::FuncOp> createSweepKernel(mlir::ImplicitLocOpBuilder &b, SweepOp stage,
+                                                      unsigned vectorBits);
 mlir::FailureOr<mlir::func::FuncOp> createProductKernel(mlir::ImplicitLocOpBuilder &b, ProductOp stage,
                                                         unsigned vectorBits);
 mlir::func::FuncOp createOrientKernel(mlir::ImplicitLocOpBuilder &b, OrientOp stage, unsigned vectorBits);
@@ -48,11 +49,13 @@ mlir::Value createIndex(mlir::ImplicitLocOpBuilder &b, int64_t value);
 /// `value` in `type`, which is wider or narrower than its own or the same; elements for vectors.
 mlir::Value convertFloat(mlir::ImplicitLocOpBuilder &b, mlir::Value value, mlir::Type elementType);
 
-/// Loads `length` entries as numbers of `type`; those without a set bit in `mask`, if there is one, are zero and not read.
+/// Loads `length` entries as numbers of `type`; those without a set bit in `mask`, if there is one, are zero and not
+/// read.
 mlir::Value loadEntries(mlir::ImplicitLocOpBuilder &b, mlir::Value memref, mlir::ValueRange indices, int64_t length,
                         mlir::Type type, mlir::Value mask);
 
-/// Stores a vector, rounding to the memref's type; entries without a set bit in `mask`, if there is one, are not touched.
+/// Stores a vector, rounding to the memref's type; entries without a set bit in `mask`, if there is one, are not
+/// touched.
 void storeEntries(mlir::ImplicitLocOpBuilder &b, mlir::Value vector, mlir::Value memref, mlir::ValueRange indices,
                   mlir::Value mask);
 

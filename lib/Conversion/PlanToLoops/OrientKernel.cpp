@@ -13,8 +13,8 @@ class OrientLoops {
 public:
   OrientLoops(ImplicitLocOpBuilder &b, OrientOp stage, const Kernel &kernel, unsigned vectorBits)
       : b(b), kernel(kernel), source(kernel.buffer(stage.getSource())), target(kernel.buffer(stage.getTarget())) {
-    bool isWide = stage.getSource().getType().getElementType().isF64() ||
-                  stage.getTarget().getType().getElementType().isF64();
+    bool isWide =
+        stage.getSource().getType().getElementType().isF64() || stage.getTarget().getType().getElementType().isF64();
     type = isWide ? b.getF64Type() : b.getF32Type();
     length = vectorBits / type.getIntOrFloatBitWidth();
   }
@@ -97,7 +97,8 @@ func::FuncOp descent::plan::createOrientKernel(ImplicitLocOpBuilder &b, OrientOp
   Kernel kernel = createKernel(b, stage, KernelShape());
   OrientLoops loops(b, stage, kernel, vectorBits);
   // The buffer with the layer's own extents says whether the layer is tall.
-  Value native = kernel.buffer(stage.getSource().getType().getRows() == Extent::Rows ? stage.getSource() : stage.getTarget());
+  Value native =
+      kernel.buffer(stage.getSource().getType().getRows() == Extent::Rows ? stage.getSource() : stage.getTarget());
   Value rows = memref::DimOp::create(b, native, createIndex(b, 0));
   Value cols = memref::DimOp::create(b, native, createIndex(b, 1));
   Value isTall = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, rows, cols);

@@ -1,6 +1,6 @@
 // Matrix products. A tile of the result is accumulated in the kernel's private memory, a block of the inner extent at a
-// time: the right factor's block is packed into panels of two vectors, the left one is read in place (or, if it is stored
-// narrower than it is accumulated, one row panel at a time). Then the epilogue's loops run over the tile.
+// time: the right factor's block is packed into panels of two vectors, the left one is read in place (or, if it is
+// stored narrower than it is accumulated, one row panel at a time). Then the epilogue's loops run over the tile.
 #include "EntryLoops.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -106,8 +106,13 @@ func::FuncOp ProductCore::getOrCreate(Operation *beside) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(beside);
   Type index = b.getIndexType();
-  SmallVector<Type> types = {getMemRefType(b.getContext(), leftType), getMemRefType(b.getContext(), rightType),
-                             scratchType(), index, index, index, index};
+  SmallVector<Type> types = {getMemRefType(b.getContext(), leftType),
+                             getMemRefType(b.getContext(), rightType),
+                             scratchType(),
+                             index,
+                             index,
+                             index,
+                             index};
   auto function = func::FuncOp::create(b, name(), b.getFunctionType(types, {}));
   function.setPrivate();
   Block *entry = function.addEntryBlock();
@@ -276,8 +281,9 @@ FailureOr<func::FuncOp> descent::plan::createProductKernel(ImplicitLocOpBuilder 
   OpFoldResult one = b.getIndexAttr(1);
   OpFoldResult rows = arith::SubIOp::create(b, kernel.rowEnd, kernel.rowBegin).getResult();
   MemRefType tileType = getMemRefType(b.getContext(), shape.scratch.getElementType());
-  Value tile = memref::ReinterpretCastOp::create(b, tileType, kernel.scratch, b.getIndexAttr(0),
-                                                 ArrayRef<OpFoldResult>{rows, stride}, ArrayRef<OpFoldResult>{stride, one});
+  Value tile =
+      memref::ReinterpretCastOp::create(b, tileType, kernel.scratch, b.getIndexAttr(0),
+                                        ArrayRef<OpFoldResult>{rows, stride}, ArrayRef<OpFoldResult>{stride, one});
   EntryLoops loops(b, stage, kernel, vectorBits);
   loops.setSource(tile);
   FailureOr<SmallVector<Value>> results = loops.emit();

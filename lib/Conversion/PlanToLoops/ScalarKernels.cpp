@@ -19,8 +19,8 @@ func::FuncOp descent::plan::createCombineKernel(ImplicitLocOpBuilder &b, Combine
   Value zero = createIndex(b, 0), one = createIndex(b, 1);
   Value tiles = memref::DimOp::create(b, partials, one);
   Value initial = createIdentity(b, stage.getKind(), b.getF64Type());
-  auto loop = scf::ForOp::create(
-      b, zero, tiles, one, initial, [&](OpBuilder &, Location, Value tile, ValueRange sofar) {
+  auto loop =
+      scf::ForOp::create(b, zero, tiles, one, initial, [&](OpBuilder &, Location, Value tile, ValueRange sofar) {
         Value partial = memref::LoadOp::create(b, partials, ValueRange{zero, tile});
         scf::YieldOp::create(b, createFold(b, stage.getKind(), sofar.front(), partial));
       });
@@ -35,11 +35,11 @@ static void foldBlocks(ImplicitLocOpBuilder &b, FoldOp stage, const Kernel &kern
   Value zero = createIndex(b, 0);
   Value blocks = memref::DimOp::create(b, partials, zero);
   Value initial = createIdentity(b, stage.getKind(), VectorType::get({length}, b.getF64Type()));
-  auto loop = scf::ForOp::create(
-      b, zero, blocks, createIndex(b, 1), initial, [&](OpBuilder &, Location, Value block, ValueRange sofar) {
-        Value partial = loadEntries(b, partials, {block, col}, length, b.getF64Type(), mask);
-        scf::YieldOp::create(b, createFold(b, stage.getKind(), sofar.front(), partial));
-      });
+  auto loop = scf::ForOp::create(b, zero, blocks, createIndex(b, 1), initial,
+                                 [&](OpBuilder &, Location, Value block, ValueRange sofar) {
+                                   Value partial = loadEntries(b, partials, {block, col}, length, b.getF64Type(), mask);
+                                   scf::YieldOp::create(b, createFold(b, stage.getKind(), sofar.front(), partial));
+                                 });
   storeEntries(b, loop.getResult(0), kernel.buffer(stage.getTarget()), {zero, col}, mask);
 }
 

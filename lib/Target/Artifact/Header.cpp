@@ -81,8 +81,8 @@ int64_t $_states_bytes(const descent_layer *layers, int64_t count, descent_error
 /* Cuts the block and points views, and the entries' states, into it. */
 int32_t $_states_place(descent_layer *layers, int64_t count, void *memory, descent_view *views, descent_error *error);
 int32_t $_states_init(const descent_layer *layers, int64_t count, descent_error *error);
-int32_t $_plan_create(const descent_layer *layers, int64_t count, const descent_plan_options *options, descent_plan **plan,
-                      descent_error *error);
+int32_t $_plan_create(const descent_layer *layers, int64_t count, const descent_plan_options *options,
+                      descent_plan **plan, descent_error *error);
 /* After pointers have moved; shapes, batches and groups stay. */
 int32_t $_plan_rebind(descent_plan *plan, const descent_layer *layers, int64_t count, descent_error *error);
 int64_t $_plan_workspace_bytes(const descent_plan *plan);

@@ -86,7 +86,8 @@ std::string descent::plan::emitManifest(const ProgramLayout &layout, StringRef t
     if (!TrackOp(track.track).getShared())
       groups.push_back(describeGroup(track));
     else
-      shared.push_back(llvm::json::Object{{"name", TrackOp(track.track).getSymName()}, {"hypers", describeHypers(track)}});
+      shared.push_back(
+          llvm::json::Object{{"name", TrackOp(track.track).getSymName()}, {"hypers", describeHypers(track)}});
   for (StringRef report : layout.reports)
     reports.push_back(report);
   std::optional<llvm::APFloat> clip = program.getClipGlobalNorm();

@@ -35,7 +35,8 @@ TrackLayout::TrackLayout(TrackOp track)
         .Case([&](HyperOp hyper) { hypers.push_back(hyper); })
         .Case([&](StateOp state) { addState(state); })
         .Case([&](LayerStateOp state) {
-          states.push_back({state.getName().str(), "layer", "f64", StateInit::Value, state.getValue().convertToDouble()});
+          states.push_back(
+              {state.getName().str(), "layer", "f64", StateInit::Value, state.getValue().convertToDouble()});
         })
         .Case([&](NumberOp number) { countsUpdates |= number.getNumber() == Number::Updates; });
   }
@@ -47,9 +48,7 @@ TrackLayout::TrackLayout(TrackOp track)
 
 void TrackLayout::addState(StateOp state) {
   BufferType type = state.getResult().getType();
-  StringRef scope = type.getRows() == Extent::Rows   ? "element"
-                    : type.getCols() == Extent::Rows ? "row"
-                                                     : "column";
+  StringRef scope = type.getRows() == Extent::Rows ? "element" : type.getCols() == Extent::Rows ? "row" : "column";
   states.push_back({state.getName().str(), scope.str(), printType(type.getElementType()), state.getInit(),
                     state.getValue().convertToDouble()});
 }

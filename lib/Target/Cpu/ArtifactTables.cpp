@@ -14,12 +14,14 @@ static_assert(sizeof(descent_artifact) == 136 && sizeof(descent_track) == 136 &&
               sizeof(descent_state_desc) == 32 && sizeof(descent_buffer_desc) == 32 && sizeof(descent_cut) == 40 &&
               sizeof(descent_slot) == 16 && sizeof(descent_slot_store) == 8 && sizeof(descent_hyper_desc) == 24);
 static_assert(DESCENT_SHORT == int(Extent::Short) && DESCENT_LONG == int(Extent::Long) &&
-              DESCENT_ROWS == int(Extent::Rows) && DESCENT_COLS == int(Extent::Cols) && DESCENT_ONE == int(Extent::One));
+              DESCENT_ROWS == int(Extent::Rows) && DESCENT_COLS == int(Extent::Cols) &&
+              DESCENT_ONE == int(Extent::One));
 static_assert(DESCENT_MAX == int(CombineKind::Max) && DESCENT_MIN == int(CombineKind::Min));
 static_assert(DESCENT_GROUP == int(Reach::Group) && DESCENT_MODEL == int(Reach::Model));
 static_assert(DESCENT_CLASS_MATRIX == int(GroupClass::Matrix) && DESCENT_CLASS_VECTOR == int(GroupClass::Vector));
-static_assert(DESCENT_SLOT_UPDATES == int(Number::Updates) && DESCENT_SLOT_GRADIENT_SCALE == int(Number::GradientScale) &&
-              DESCENT_SLOT_ROWS == int(Number::Rows) && DESCENT_SLOT_STEP == int(Number::Step));
+static_assert(DESCENT_SLOT_UPDATES == int(Number::Updates) &&
+              DESCENT_SLOT_GRADIENT_SCALE == int(Number::GradientScale) && DESCENT_SLOT_ROWS == int(Number::Rows) &&
+              DESCENT_SLOT_STEP == int(Number::Step));
 static_assert(DESCENT_INIT_PARAMETER == int(StateInit::Parameter));
 
 static constexpr uint32_t none = UINT32_MAX;
@@ -120,7 +122,8 @@ Constant TrackTables::buffer(Value value) const {
   auto type = cast<BufferType>(value.getType());
   auto [source, index] = sourceOf(value.getDefiningOp());
   return Constant::structure({Constant::u32(source), Constant::u32(index), dimension(value, type.getRows()),
-                              dimension(value, type.getCols()), Constant::i64(type.getElementType().getIntOrFloatBitWidth() / 8)});
+                              dimension(value, type.getCols()),
+                              Constant::i64(type.getElementType().getIntOrFloatBitWidth() / 8)});
 }
 
 /// The index space of a stage with a grid.
@@ -132,8 +135,8 @@ static DomainAttr getDomain(Operation *op) {
   return cast<FoldOp>(op).getTarget().getType().getDomain();
 }
 
-/// Columns and elements of a tile. By default long rows stay whole, so that narrow matrices without gaps can be swept as
-/// one row; where columns are reduced or matrices transposed, tiles are tall, so that partial results stay few.
+/// Columns and elements of a tile. By default long rows stay whole, so that narrow matrices without gaps can be swept
+/// as one row; where columns are reduced or matrices transposed, tiles are tall, so that partial results stay few.
 static std::pair<int64_t, int64_t> getTile(Operation *op) {
   if (auto tile = op->getAttrOfType<DenseI64ArrayAttr>("plan.tile"))
     return {tile[0], tile[1]};
@@ -159,8 +162,8 @@ Constant TrackTables::stage(Operation *op) {
   auto scratch = op->getAttrOfType<IntegerAttr>("plan.scratch_bytes");
   Constant domain = Constant::structure({Constant::u32(uint32_t(rows)), Constant::u32(uint32_t(cols)),
                                          Constant::i64(tile.first), Constant::i64(tile.second)});
-  return Constant::structure({tables.text(name), Constant::u32(layout.getSegment(op)), Constant::u32(isPerLayer), domain,
-                              Constant::i64(scratch ? scratch.getInt() : 0),
+  return Constant::structure({tables.text(name), Constant::u32(layout.getSegment(op)), Constant::u32(isPerLayer),
+                              domain, Constant::i64(scratch ? scratch.getInt() : 0),
                               Constant::address(op->getAttrOfType<FlatSymbolRefAttr>("kernel"))});
 }
 
@@ -196,7 +199,9 @@ std::vector<Constant> TrackTables::slotLoads() const {
     };
     llvm::TypeSwitch<Operation *>(value.getDefiningOp())
         .Case([&](NumberOp op) { load(uint32_t(op.getNumber()), 0); })
-        .Case([&](HyperOp op) { load(DESCENT_SLOT_HYPER, firstHyper + (llvm::find(layout.hypers, op) - layout.hypers.begin())); })
+        .Case([&](HyperOp op) {
+          load(DESCENT_SLOT_HYPER, firstHyper + (llvm::find(layout.hypers, op) - layout.hypers.begin()));
+        })
         .Case([&](FactorOp op) { load(DESCENT_SLOT_FACTOR, layout.getFactor(op.getName())); })
         .Case([&](LayerStateOp op) { load(DESCENT_SLOT_STATE, layout.getState(op.getName())); });
   }
@@ -232,15 +237,31 @@ Constant TrackTables::emit() {
   for (Operation *op : layout.stages)
     stages.push_back(stage(op));
   auto count = [](size_t size) { return Constant::u32(size); };
-  return Constant::structure(
-      {tables.text(track.getSymName()), Constant::u32(track.getShared()), Constant::u32(uint32_t(track.getGroupClass())),
-       Constant::u32(getTypeCode(layout.getWeightType())), Constant::u32(getTypeCode(layout.getGradientType())),
-       count(layout.inputs.size()), count(layout.factors.size()), inputTypes(), inputNames(), count(layout.states.size()),
-       Constant::u32(layout.updatesState.value_or(none)), states(), count(buffers.size()), count(layout.slots.size()),
-       tables.array(prefix + "buffers", buffers), count(loads.size()), count(stores.size()),
-       tables.array(prefix + "slot_loads", loads), tables.array(prefix + "slot_stores", stores), count(stages.size()),
-       count(reports.size()), tables.array(prefix + "stages", stages), tables.array(prefix + "report_slots", reports),
-       Constant::u32(nonfiniteSlot()), Constant::u32(0)});
+  return Constant::structure({tables.text(track.getSymName()),
+                              Constant::u32(track.getShared()),
+                              Constant::u32(uint32_t(track.getGroupClass())),
+                              Constant::u32(getTypeCode(layout.getWeightType())),
+                              Constant::u32(getTypeCode(layout.getGradientType())),
+                              count(layout.inputs.size()),
+                              count(layout.factors.size()),
+                              inputTypes(),
+                              inputNames(),
+                              count(layout.states.size()),
+                              Constant::u32(layout.updatesState.value_or(none)),
+                              states(),
+                              count(buffers.size()),
+                              count(layout.slots.size()),
+                              tables.array(prefix + "buffers", buffers),
+                              count(loads.size()),
+                              count(stores.size()),
+                              tables.array(prefix + "slot_loads", loads),
+                              tables.array(prefix + "slot_stores", stores),
+                              count(stages.size()),
+                              count(reports.size()),
+                              tables.array(prefix + "stages", stages),
+                              tables.array(prefix + "report_slots", reports),
+                              Constant::u32(nonfiniteSlot()),
+                              Constant::u32(0)});
 }
 
 //===----------------------------------------------------------------------===//
@@ -251,26 +272,28 @@ static Constant slotRef(uint32_t track, uint32_t slot) {
   return Constant::structure({Constant::u32(track), Constant::u32(slot)});
 }
 
+/// The numbers of a track's cuts that belong to a total.
+static void addSlots(std::vector<Constant> &slots, const TrackLayout &layout, uint32_t track, ValueRange numbers,
+                     ArrayAttr totals, FlatSymbolRefAttr total) {
+  for (auto [number, name] : llvm::zip(numbers, totals))
+    if (name == total)
+      slots.push_back(slotRef(track, layout.getSlot(number)));
+}
+
 /// Who contributes to a total and who receives it, in the order of the tracks.
 static Constant emitTotal(ConstantTables &tables, const ProgramLayout &program, TotalOp total, uint32_t segment) {
   std::vector<Constant> sources, destinations;
   auto name = FlatSymbolRefAttr::get(total.getSymNameAttr());
-  for (auto [number, layout] : llvm::enumerate(program.tracks)) {
+  for (auto [number, layout] : llvm::enumerate(program.tracks))
     for (CutOp cut : TrackOp(layout.track).getBody()->getOps<CutOp>()) {
-      for (auto [value, to] : llvm::zip(cut.getContributions(), cut.getTo()))
-        if (to == name)
-          sources.push_back(slotRef(number, layout.getSlot(value)));
-      for (auto [value, from] : llvm::zip(cut.getResults(), cut.getFrom()))
-        if (from == name)
-          destinations.push_back(slotRef(number, layout.getSlot(value)));
+      addSlots(sources, layout, number, cut.getContributions(), cut.getTo(), name);
+      addSlots(destinations, layout, number, cut.getResults(), cut.getFrom(), name);
     }
-  }
   std::string prefix = total.getSymName().str();
-  return Constant::structure({Constant::u32(segment), Constant::u32(uint32_t(total.getKind())),
-                              Constant::u32(uint32_t(total.getReach())), Constant::u32(sources.size()),
-                              Constant::u32(destinations.size()), Constant::u32(0),
-                              tables.array(prefix + "_sources", sources),
-                              tables.array(prefix + "_destinations", destinations)});
+  return Constant::structure(
+      {Constant::u32(segment), Constant::u32(uint32_t(total.getKind())), Constant::u32(uint32_t(total.getReach())),
+       Constant::u32(sources.size()), Constant::u32(destinations.size()), Constant::u32(0),
+       tables.array(prefix + "_sources", sources), tables.array(prefix + "_destinations", destinations)});
 }
 
 /// The cut at which a total is made, if it is used.
@@ -294,8 +317,7 @@ static std::vector<Constant> emitCuts(ConstantTables &tables, const ProgramLayou
 }
 
 /// The slot of the number that the first operation of a kind names, and its segment.
-template <typename Op>
-static std::pair<uint32_t, Constant> findNumber(const ProgramLayout &program) {
+template <typename Op> static std::pair<uint32_t, Constant> findNumber(const ProgramLayout &program) {
   for (auto [number, layout] : llvm::enumerate(program.tracks))
     for (Op op : TrackOp(layout.track).getBody()->template getOps<Op>())
       return {layout.getSegment(op), slotRef(number, layout.getSlot(op.getValue()))};
@@ -309,8 +331,9 @@ FlatSymbolRefAttr descent::emitArtifactTables(ConstantTables &tables, const Prog
     tracks.push_back(TrackTables(tables, program, number).emit());
   for (const TrackLayout &layout : program.tracks)
     for (HyperOp hyper : layout.hypers)
-      hypers.push_back(Constant::structure({tables.text(TrackOp(layout.track).getSymName()), tables.text(hyper.getName()),
-                                            Constant::f64(hyper.getValue().convertToDouble())}));
+      hypers.push_back(
+          Constant::structure({tables.text(TrackOp(layout.track).getSymName()), tables.text(hyper.getName()),
+                               Constant::f64(hyper.getValue().convertToDouble())}));
   for (StringRef report : program.reports)
     reports.push_back(tables.text(report));
 
@@ -319,14 +342,26 @@ FlatSymbolRefAttr descent::emitArtifactTables(ConstantTables &tables, const Prog
   auto [guardSegment, guard] = findNumber<GuardOp>(program);
   auto [normSegment, norm] = findNumber<GradientNormOp>(program);
   auto count = [](size_t size) { return Constant::u32(size); };
-  return tables.add(
-      "artifact",
-      Constant::structure(
-          {Constant::i64(sizeof(descent_artifact)), Constant::u32(DESCENT_ABI_VERSION), count(op.getSegments()),
-           tables.text(op.getSymName()), tables.text(emitManifest(program, target.name, target.features)),
-           tables.text(target.features), tables.text(signature), Constant::i64(getFingerprint(signature)),
-           count(tracks.size()), count(cuts.size()), count(hypers.size()), count(reports.size()),
-           tables.array("tracks", tracks), count(program.numGroups), Constant::u32(0), tables.array("cuts", cuts),
-           tables.array("hypers", hypers), tables.array("report_names", reports), Constant::u32(guardSegment), guard,
-           Constant::u32(normSegment != none), norm}));
+  return tables.add("artifact", Constant::structure({Constant::i64(sizeof(descent_artifact)),
+                                                     Constant::u32(DESCENT_ABI_VERSION),
+                                                     count(op.getSegments()),
+                                                     tables.text(op.getSymName()),
+                                                     tables.text(emitManifest(program, target.name, target.features)),
+                                                     tables.text(target.features),
+                                                     tables.text(signature),
+                                                     Constant::i64(getFingerprint(signature)),
+                                                     count(tracks.size()),
+                                                     count(cuts.size()),
+                                                     count(hypers.size()),
+                                                     count(reports.size()),
+                                                     tables.array("tracks", tracks),
+                                                     count(program.numGroups),
+                                                     Constant::u32(0),
+                                                     tables.array("cuts", cuts),
+                                                     tables.array("hypers", hypers),
+                                                     tables.array("report_names", reports),
+                                                     Constant::u32(guardSegment),
+                                                     guard,
+                                                     Constant::u32(normSegment != none),
+                                                     norm}));
 }

@@ -75,8 +75,7 @@ SmallVector<Value> EntryBuilder::createArguments() {
     arguments.push_back(createMemRef(type, data, {rows, cols}, {stride, constant(1)}));
   }
   for (Value scalar : getScalarOperands(stage))
-    arguments.push_back(
-        LLVM::LoadOp::create(b, b.getF64Type(), field(slots, layout.getSlot(scalar) * sizeof(double))));
+    arguments.push_back(LLVM::LoadOp::create(b, b.getF64Type(), field(slots, layout.getSlot(scalar) * sizeof(double))));
   // The bounds of the tile and its block numbers, in the order of descent_tile.
   int64_t place = 0;
   for (Type type : kernel.getArgumentTypes().drop_front(arguments.size())) {
@@ -108,7 +107,8 @@ void EntryBuilder::storeResults(ValueRange results) {
 }
 
 LLVM::LLVMFuncOp EntryBuilder::emit(StringRef name) {
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, pointer, pointer, pointer});
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, pointer, pointer, pointer});
   auto entry = LLVM::LLVMFuncOp::create(b, name, type, LLVM::Linkage::Internal, /*dsoLocal=*/true);
   Block *block = entry.addEntryBlock(b);
   b.setInsertionPointToStart(block);
@@ -131,10 +131,16 @@ struct CpuBindKernels : descent::impl::CpuBindKernelsBase<CpuBindKernels> {
       if (function.isPrivate() && !function.isExternal())
         function->setAttr("llvm.linkage", internal);
     for (ProgramOp program : getOperation().getOps<ProgramOp>())
-      for (const TrackLayout &layout : ProgramLayout(program).tracks)
-        for (Operation *stage : layout.stages)
-          if (failed(bind(layout, stage, symbols)))
-            return signalPassFailure();
+      if (failed(bind(ProgramLayout(program), symbols)))
+        return signalPassFailure();
+  }
+
+  LogicalResult bind(const ProgramLayout &program, SymbolTable &symbols) {
+    for (const TrackLayout &layout : program.tracks)
+      for (Operation *stage : layout.stages)
+        if (failed(bind(layout, stage, symbols)))
+          return failure();
+    return success();
   }
 
   LogicalResult bind(const TrackLayout &layout, Operation *stage, SymbolTable &symbols) {
@@ -149,8 +155,8 @@ struct CpuBindKernels : descent::impl::CpuBindKernelsBase<CpuBindKernels> {
     LLVM::LLVMFuncOp entry = EntryBuilder(b, layout, stage, kernel).emit(name);
     entry->remove();
     symbols.insert(entry);
-    if (auto memref = dyn_cast_or_null<MemRefType>(
-            kernel.getNumArguments() ? kernel.getArgumentTypes().back() : Type());
+    if (auto memref =
+            dyn_cast_or_null<MemRefType>(kernel.getNumArguments() ? kernel.getArgumentTypes().back() : Type());
         memref && memref.hasStaticShape())
       stage->setAttr("plan.scratch_bytes",
                      b.getI64IntegerAttr(memref.getNumElements() * memref.getElementTypeBitWidth() / 8));

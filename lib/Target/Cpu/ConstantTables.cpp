@@ -30,14 +30,16 @@ Value Constant::emit(ImplicitLocOpBuilder &b) const {
   if (auto number = std::get_if<double>(&content))
     return LLVM::ConstantOp::create(b, type, b.getF64FloatAttr(*number));
   if (auto symbol = std::get_if<FlatSymbolRefAttr>(&content))
-    return *symbol ? LLVM::AddressOfOp::create(b, type, *symbol).getResult() : LLVM::ZeroOp::create(b, type).getResult();
+    return *symbol ? LLVM::AddressOfOp::create(b, type, *symbol).getResult()
+                   : LLVM::ZeroOp::create(b, type).getResult();
   return emitAggregate(b, type, std::get<std::vector<Constant>>(content));
 }
 
 FlatSymbolRefAttr ConstantTables::addGlobal(StringRef name, Type type, Attribute value,
                                             llvm::function_ref<Value()> emit) {
   OpBuilder::InsertionGuard guard(b);
-  auto global = LLVM::GlobalOp::create(b, type, /*isConstant=*/true, LLVM::Linkage::Internal, prefix + name.str(), value);
+  auto global =
+      LLVM::GlobalOp::create(b, type, /*isConstant=*/true, LLVM::Linkage::Internal, prefix + name.str(), value);
   if (emit) {
     b.createBlock(&global.getInitializerRegion());
     LLVM::ReturnOp::create(b, emit());

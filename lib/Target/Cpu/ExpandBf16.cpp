@@ -56,8 +56,8 @@ struct ExpandTruncF : OpRewritePattern<arith::TruncFOp> {
     Value last = arith::ShRUIOp::create(b, bits, createInteger(b, i32, 16));
     last = arith::AndIOp::create(b, last, createInteger(b, i32, 1));
     Value rounded = arith::AddIOp::create(b, bits, arith::AddIOp::create(b, last, createInteger(b, i32, 0x7fff)));
-    // The sum would turn some NaNs into infinities, or wrap. The choice is between integers: there are no vectors of bf16
-    // to choose between.
+    // The sum would turn some NaNs into infinities, or wrap. The choice is between integers: there are no vectors of
+    // bf16 to choose between.
     Value quiet = arith::OrIOp::create(b, bits, createInteger(b, i32, 0x400000));
     Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, op.getIn(), op.getIn());
     rounded = arith::SelectOp::create(b, isNaN, quiet, rounded);

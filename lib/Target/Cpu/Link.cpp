@@ -47,7 +47,8 @@ static LogicalResult runLinker(Location location, StringRef linker, ArrayRef<Str
   if (code == 0)
     return success();
   auto text = llvm::MemoryBuffer::getFile(log);
-  return emitError(location, "linking with '") << linker << "' failed: " << problem << (text ? (*text)->getBuffer() : "");
+  return emitError(location, "linking with '")
+         << linker << "' failed: " << problem << (text ? (*text)->getBuffer() : "");
 }
 
 LogicalResult descent::linkSharedObject(Location location, StringRef name, StringRef object, StringRef path,
@@ -66,8 +67,19 @@ LogicalResult descent::linkSharedObject(Location location, StringRef name, Strin
   if (linker.empty())
     return emitError(location, "found no C compiler to link with; write an object file (.o) instead");
   std::string scriptOption = "-Wl,--version-script=" + script;
-  SmallVector<StringRef> arguments = {linker, "-shared", "-fPIC", "-o", shared, objectFile, "-Wl,--whole-archive", runtime,
-                                      "-Wl,--no-whole-archive", "-Wl,-Bsymbolic", "-Wl,-z,defs", scriptOption, "-lm",
+  SmallVector<StringRef> arguments = {linker,
+                                      "-shared",
+                                      "-fPIC",
+                                      "-o",
+                                      shared,
+                                      objectFile,
+                                      "-Wl,--whole-archive",
+                                      runtime,
+                                      "-Wl,--no-whole-archive",
+                                      "-Wl,-Bsymbolic",
+                                      "-Wl,-z,defs",
+                                      scriptOption,
+                                      "-lm",
                                       "-pthread"};
   if (failed(runLinker(location, linker, arguments, log)))
     return failure();

@@ -30,8 +30,8 @@ struct LoadIntegers : OpRewritePattern<LLVM::MaskedLoadOp> {
     Value otherwise;
     if (load.getPassThru())
       otherwise = LLVM::BitcastOp::create(rewriter, load.getLoc(), integers, load.getPassThru());
-    Value loaded = LLVM::MaskedLoadOp::create(rewriter, load.getLoc(), integers, load.getData(), load.getMask(), otherwise,
-                                              load.getAlignment());
+    Value loaded = LLVM::MaskedLoadOp::create(rewriter, load.getLoc(), integers, load.getData(), load.getMask(),
+                                              otherwise, load.getAlignment());
     rewriter.replaceOpWithNewOp<LLVM::BitcastOp>(load, load.getType(), loaded);
     return success();
   }
@@ -46,7 +46,8 @@ struct StoreIntegers : OpRewritePattern<LLVM::MaskedStoreOp> {
     if (!integers)
       return rewriter.notifyMatchFailure(store, "moves no 16-bit floats");
     Value value = LLVM::BitcastOp::create(rewriter, store.getLoc(), integers, store.getValue());
-    rewriter.replaceOpWithNewOp<LLVM::MaskedStoreOp>(store, value, store.getData(), store.getMask(), store.getAlignment());
+    rewriter.replaceOpWithNewOp<LLVM::MaskedStoreOp>(store, value, store.getData(), store.getMask(),
+                                                     store.getAlignment());
     return success();
   }
 };

@@ -44,7 +44,8 @@ struct CpuOptions {
 /// Lowers the module's programs down to the LLVM dialect, in place.
 mlir::LogicalResult lowerPlanToLLVM(mlir::ModuleOp module, const CpuOptions &options);
 
-/// Translates a module of the LLVM dialect, optimizes it and appends the output's bytes. Errors go to the module's context.
+/// Translates a module of the LLVM dialect, optimizes it and appends the output's bytes. Errors go to the module's
+/// context.
 mlir::LogicalResult emitCpuCode(mlir::ModuleOp module, const CpuOptions &options, CpuOutput output,
                                 llvm::SmallVectorImpl<char> &bytes);
 

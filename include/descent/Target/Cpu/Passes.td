@@ -7,11 +7,11 @@ include "mlir/Pass/PassBase.td"
 def CpuBindKernels : Pass<"cpu-bind-kernels", "::mlir::ModuleOp"> {
   let summary = "emit the entry that the step driver calls for each stage";
   let description = [{
-    Requires a kernel for every stage (`convert-plan-to-loops`). Emits, for each stage of each track, a function with the
-    signature `descent_kernel` of artifact.h: it loads the stage's buffers, numbers and tile, calls the kernel, and stores
-    what it returns to the tile's place in the partial buffers or to slots. The stage's `kernel` then names the entry.
-    Guarantees that buffers and slots are numbered as in the artifact's tables. Leaves kernels as they are. Fails on a
-    stage without a kernel.
+    Requires a kernel for every stage (`convert-plan-to-loops`). Emits, for each stage of each track, a function with
+    the signature `descent_kernel` of artifact.h: it loads the stage's buffers, numbers and tile, calls the kernel, and
+    stores what it returns to the tile's place in the partial buffers or to slots. The stage's `kernel` then names the
+    entry. Guarantees that buffers and slots are numbered as in the artifact's tables. Leaves kernels as they are. Fails
+    on a stage without a kernel.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
 }
@@ -19,12 +19,13 @@ def CpuBindKernels : Pass<"cpu-bind-kernels", "::mlir::ModuleOp"> {
 def CpuEmitArtifact : Pass<"cpu-emit-artifact", "::mlir::ModuleOp"> {
   let summary = "replace programs by the constant tables that the step driver reads";
   let description = [{
-    Requires an entry for every stage (`cpu-bind-kernels`). Emits the tables of artifact.h as internal constants, with the
-    manifest, the signature of the states and its fingerprint, and the exported functions `<program>_step` and so on, which
-    call the step driver with these tables. Guarantees the layout of artifact.h on 64-bit machines. Erases the program.
-    Fails on an unknown target or a stage without an entry.
+    Requires an entry for every stage (`cpu-bind-kernels`). Emits the tables of artifact.h as internal constants, with
+    the manifest, the signature of the states and its fingerprint, and the exported functions `<program>_step` and so
+    on, which call the step driver with these tables. Guarantees the layout of artifact.h on 64-bit machines. Erases the
+    program. Fails on an unknown target or a stage without an entry.
   }];
-  let options = [Option<"target", "target", "std::string", "\"cpu:native\"", "the processors that the kernels are for">];
+  let options = [Option<"target", "target", "std::string", "\"cpu:native\"",
+    "the processors that the kernels are for">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 

@@ -89,9 +89,8 @@ void CutOp::print(OpAsmPrinter &printer) {
   printer << ' ' << getIndex();
   if (!getTo().empty()) {
     printer << " contributes(";
-    llvm::interleaveComma(llvm::zip_equal(getContributions(), getTo()), printer, [&](auto pair) {
-      printer << std::get<0>(pair) << " to " << std::get<1>(pair);
-    });
+    llvm::interleaveComma(llvm::zip_equal(getContributions(), getTo()), printer,
+                          [&](auto pair) { printer << std::get<0>(pair) << " to " << std::get<1>(pair); });
     printer << ')';
   }
   if (!getFrom().empty()) {

@@ -2,7 +2,8 @@
 #include "descent/Dialect/Plan/IR/Plan.h"
 
 #include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace descent::plan;
@@ -33,8 +34,9 @@ static LogicalResult verifyBuffersFit(StageOpInterface stage) {
   for (Value buffer : stage.getStagePartials())
     if (!getPartialAccess(domain, bufferType(buffer)) || !bufferType(buffer).getElementType().isF64())
       return stage->emitOpError("reduces into ")
-             << buffer.getType() << "; partial results of the domain " << domain << " are f64, <one, tiles>, <col_blocks, "
-             << stringifyExtent(domain.getRows()) << "> or <row_blocks, " << stringifyExtent(domain.getCols()) << ">";
+             << buffer.getType() << "; partial results of the domain " << domain
+             << " are f64, <one, tiles>, <col_blocks, " << stringifyExtent(domain.getRows()) << "> or <row_blocks, "
+             << stringifyExtent(domain.getCols()) << ">";
   return success();
 }
 
@@ -51,9 +53,9 @@ static LogicalResult verifyArguments(StageOpInterface stage) {
   for (auto [index, buffer] : llvm::enumerate(reads)) {
     Type type = body->getArgument(source + index).getType();
     if (!isComputeTypeOf(type, bufferType(buffer).getElementType()))
-      return stage->emitOpError("region argument ") << source + index << " has type " << type
-                                                    << ", which does not hold an entry of " << buffer.getType()
-                                                    << "; stages compute in f32 or f64";
+      return stage->emitOpError("region argument ")
+             << source + index << " has type " << type << ", which does not hold an entry of " << buffer.getType()
+             << "; stages compute in f32 or f64";
   }
   for (unsigned index = source + reads.size(); index < body->getNumArguments(); ++index)
     if (!body->getArgument(index).getType().isF64())
@@ -67,9 +69,8 @@ static LogicalResult verifyYield(StageOpInterface stage) {
   OperandRange writes = stage.getStageWrites(), partials = stage.getStagePartials();
   // (R4)
   if (!yield || yield.getValues().size() != writes.size() + partials.size())
-    return stage->emitOpError("region must yield ")
-           << writes.size() + partials.size() << " values: " << writes.size() << " writes and " << partials.size()
-           << " reductions";
+    return stage->emitOpError("region must yield ") << writes.size() + partials.size() << " values: " << writes.size()
+                                                    << " writes and " << partials.size() << " reductions";
   if (stage.getStageReductions().size() != partials.size())
     return stage->emitOpError("has ") << partials.size() << " buffers of partial results for "
                                       << stage.getStageReductions().size() << " reductions";
@@ -207,21 +208,68 @@ static LogicalResult verifyScratch(ScratchOp scratch, const llvm::DenseMap<Opera
   return success();
 }
 
+/// The names that a track has used, each with its kind.
+using Names = llvm::StringMap<Operation *>;
+
+static LogicalResult verifyOnce(Operation *op, const llvm::Twine &what, Names &names) {
+  auto [entry, isFirst] = names.insert({what.str(), op});
+  // (R5)
+  if (isFirst)
+    return success();
+  InFlightDiagnostic error = op->emitOpError("is the track's second ") << what.str();
+  error.attachNote(entry->second->getLoc()) << "the first is here";
+  return error;
+}
+
+/// What the caller knows by name, or as the weight or gradient.
+static LogicalResult verifyGiven(Operation &op, Names &names) {
+  return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+      .Case([&](WeightOp given) { return verifyOnce(given, "weight", names); })
+      .Case([&](GradientOp given) { return verifyOnce(given, "gradient", names); })
+      .Case([&](InputOp given) { return verifyOnce(given, "input '" + given.getName() + "'", names); })
+      .Case([&](StateOp given) { return verifyOnce(given, "state '" + given.getName() + "'", names); })
+      .Case([&](LayerStateOp given) { return verifyOnce(given, "state '" + given.getName() + "'", names); })
+      .Case([&](HyperOp given) { return verifyOnce(given, "hyperparameter '" + given.getName() + "'", names); })
+      .Case([&](FactorOp given) { return verifyOnce(given, "factor '" + given.getName() + "'", names); })
+      .Default(success());
+}
+
+static LogicalResult verifyExtents(Operation &op) {
+  if (!isa<WeightOp, GradientOp, InputOp, StateOp>(op))
+    return success();
+  auto type = cast<BufferType>(op.getResult(0).getType());
+  bool isElement = type.getRows() == Extent::Rows && type.getCols() == Extent::Cols;
+  bool isVector = type.getRows() == Extent::One && (type.getCols() == Extent::Rows || type.getCols() == Extent::Cols);
+  // (R6)
+  if (isElement || (isVector && isa<StateOp>(op)))
+    return success();
+  return op.emitOpError("has the type ") << type << ", but the caller's memory is <rows, cols>"
+                                         << (isa<StateOp>(op) ? ", <one, rows> or <one, cols>" : "");
+}
+
+static LogicalResult verifyKeep(KeepOp keep, Names &names) {
+  auto states = keep->getParentOfType<TrackOp>().getBody()->getOps<LayerStateOp>();
+  // (R4)
+  if (llvm::none_of(states, [&](LayerStateOp state) { return state.getName() == keep.getName(); }))
+    return keep.emitOpError("keeps '") << keep.getName() << "', which is no layer state of the track";
+  if (!names.insert({("kept " + keep.getName()).str(), keep}).second)
+    return keep.emitOpError("keeps the layer state '") << keep.getName() << "' a second time";
+  return success();
+}
+
 LogicalResult TrackOp::verifyRegions() {
   llvm::DenseMap<Operation *, unsigned> segments = numberSegments(*this);
-  llvm::StringSet<> kept;
+  Names names;
   for (Operation &op : *getBody()) {
     for (Type type : op.getResultTypes())
       // (R1)
       if (getShared() && isa<BufferType>(type))
         return op.emitOpError("has a buffer, but a shared track has no layer whose memory it could be");
-    if (auto scratch = dyn_cast<ScratchOp>(op))
-      if (failed(verifyScratch(scratch, segments)))
-        return failure();
-    // (R4)
-    if (auto keep = dyn_cast<KeepOp>(op))
-      if (!kept.insert(keep.getName()).second)
-        return keep.emitOpError("keeps the layer state '") << keep.getName() << "' a second time";
+    auto scratch = dyn_cast<ScratchOp>(op);
+    auto keep = dyn_cast<KeepOp>(op);
+    if ((scratch && failed(verifyScratch(scratch, segments))) || (keep && failed(verifyKeep(keep, names))) ||
+        failed(verifyGiven(op, names)) || failed(verifyExtents(op)))
+      return failure();
   }
   return success();
 }
@@ -240,8 +288,8 @@ static LogicalResult verifyCuts(ProgramOp program, TrackOp track) {
     ++next;
   }
   if (next != wanted)
-    return track.emitOpError("has ") << next << " cuts, but a program of " << program.getSegments()
-                                     << " segments has " << wanted;
+    return track.emitOpError("has ") << next << " cuts, but a program of " << program.getSegments() << " segments has "
+                                     << wanted;
   return success();
 }
 
@@ -267,32 +315,45 @@ static LogicalResult verifyMeeting(ProgramOp program, CutOp cut, FlatSymbolRefAt
   return error;
 }
 
+static LogicalResult verifyGuard(TrackOp track, GuardOp &guard) {
+  // (R3)
+  for (GuardOp op : track.getBody()->getOps<GuardOp>()) {
+    if (!track.getShared())
+      return op.emitOpError("decides for all layers, so it belongs in a shared track");
+    if (guard)
+      return op.emitOpError("is the program's second guard");
+    guard = op;
+  }
+  return success();
+}
+
+static LogicalResult verifyMeetings(ProgramOp program, TrackOp track, llvm::MapVector<Attribute, CutOp> &meetings) {
+  for (CutOp cut : track.getBody()->getOps<CutOp>())
+    for (Attribute total : llvm::concat<const Attribute>(cut.getTo(), cut.getFrom()))
+      if (failed(verifyMeeting(program, cut, cast<FlatSymbolRefAttr>(total), meetings)))
+        return failure();
+  return success();
+}
+
 LogicalResult ProgramOp::verifyRegions() {
   if (int64_t(getSegments()) < 1)
     return emitOpError("has ") << getSegments() << " segments, but there is at least one";
   llvm::MapVector<Attribute, CutOp> meetings;
   GuardOp guard;
+  bool seenShared = false;
   for (Operation &op : *getBody()) {
     auto track = dyn_cast<TrackOp>(op);
-    if (!track) {
-      if (!isa<TotalOp>(op))
-        return op.emitOpError("is neither a total nor a track of the program");
+    if (!track && !isa<TotalOp>(op))
+      return op.emitOpError("is neither a total nor a track of the program");
+    if (!track)
       continue;
-    }
-    if (failed(verifyCuts(*this, track)))
+    // (R4)
+    if (seenShared && !track.getShared())
+      return track.emitOpError("is a group's track; it must come before the shared ones");
+    seenShared |= track.getShared();
+    if (failed(verifyCuts(*this, track)) || failed(verifyGuard(track, guard)) ||
+        failed(verifyMeetings(*this, track, meetings)))
       return failure();
-    for (CutOp cut : track.getBody()->getOps<CutOp>())
-      for (Attribute total : llvm::concat<const Attribute>(cut.getTo(), cut.getFrom()))
-        if (failed(verifyMeeting(*this, cut, cast<FlatSymbolRefAttr>(total), meetings)))
-          return failure();
-    // (R3)
-    for (GuardOp op : track.getBody()->getOps<GuardOp>()) {
-      if (!track.getShared())
-        return op.emitOpError("decides for all layers, so it belongs in a shared track");
-      if (guard)
-        return op.emitOpError("is the program's second guard");
-      guard = op;
-    }
   }
   return success();
 }

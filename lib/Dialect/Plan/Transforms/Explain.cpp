@@ -123,7 +123,8 @@ void TrackReport::nameBuffers() {
 }
 
 std::string TrackReport::names(ArrayRef<Value> values) const {
-  return values.empty() ? "-" : llvm::join(llvm::map_range(values, [&](Value value) { return buffers.lookup(value); }), " ");
+  return values.empty() ? "-"
+                        : llvm::join(llvm::map_range(values, [&](Value value) { return buffers.lookup(value); }), " ");
 }
 
 TrackReport::Access TrackReport::getAccess(Operation *op) {
@@ -139,7 +140,8 @@ TrackReport::Access TrackReport::getAccess(Operation *op) {
   if (auto stage = dyn_cast<StageOpInterface>(op)) {
     for (Value value : stage.getStageReads())
       addOnce(access.reads, value);
-    for (Value value : llvm::concat<Value>(llvm::to_vector(stage.getStageWrites()), llvm::to_vector(stage.getStagePartials())))
+    for (Value value :
+         llvm::concat<Value>(llvm::to_vector(stage.getStageWrites()), llvm::to_vector(stage.getStagePartials())))
       addOnce(access.writes, value);
   } else if (auto orient = dyn_cast<OrientOp>(op)) {
     access = {{orient.getSource()}, {orient.getTarget()}};
@@ -205,8 +207,8 @@ void TrackReport::printSegment(unsigned segment) {
   Formula bound;
   for (Value value : llvm::concat<const Value>(needed.getArrayRef(), stored.getArrayRef()))
     addBytes(bound, value);
-  os << llvm::formatv("  segment {0}: {1} launches, {2} bytes, {3} flops; at least {4} bytes", segment, launches, moved.str(),
-                      flops.str(), bound.str());
+  os << llvm::formatv("  segment {0}: {1} launches, {2} bytes, {3} flops; at least {4} bytes", segment, launches,
+                      moved.str(), flops.str(), bound.str());
   if (bound.squareFactor() > 0)
     os << llvm::formatv(", {0:f2} times that", moved.squareFactor() / bound.squareFactor());
   os << '\n';
@@ -230,8 +232,8 @@ void TrackReport::printMemory() {
   }
   for (ScratchOp scratch : track.getBody()->getOps<ScratchOp>())
     addBytes(scratch.getLifetime() == Lifetime::Worker ? worker : layer, scratch.getResult());
-  os << llvm::formatv("  states: {0} bytes a parameter ({1} a layer); scratch: {2} bytes a worker, {3} a layer\n", perParameter,
-                      states.str(), worker.str(), layer.str());
+  os << llvm::formatv("  states: {0} bytes a parameter ({1} a layer); scratch: {2} bytes a worker, {3} a layer\n",
+                      perParameter, states.str(), worker.str(), layer.str());
 }
 
 void TrackReport::print() {
@@ -241,7 +243,8 @@ void TrackReport::print() {
   if (track.getNorm())
     os << ", norm " << *track.getNorm();
   os << (track.getShared() ? ", shared\n" : "\n");
-  os << llvm::formatv("  {0,3}  {1,-22} {2,-20} {3,-16} {4,-24} {5}\n", "", "stage", "reads", "writes", "bytes", "flops");
+  os << llvm::formatv("  {0,3}  {1,-22} {2,-20} {3,-16} {4,-24} {5}\n", "", "stage", "reads", "writes", "bytes",
+                      "flops");
   unsigned segment = 0, number = 0;
   for (Operation &op : *track.getBody()) {
     if (isStage(&op))

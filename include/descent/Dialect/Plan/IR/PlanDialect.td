@@ -14,7 +14,8 @@ def Plan_Dialect : Dialect {
     happens to one layer: an ordered list of stages over buffers with storage types. Cuts, with the same numbers in all
     tracks, are the only points where layers meet; between cuts tracks are unordered. Numbers are f64, one a layer.
 
-    The bytes, FLOPs and scratch of every stage follow from its operands' types: `descent-compile --explain` prints them.
+    The bytes, FLOPs and scratch of every stage follow from its operands' types: `descent-compile --explain` prints
+    them.
   }];
   let cppNamespace = "::descent::plan";
   let useDefaultAttributePrinterParser = 1;
@@ -46,7 +47,9 @@ def Plan_CombineKind : Plan_I32Enum<"CombineKind", "how partial results are fold
 def Plan_CombineKindAttr : Plan_EnumAttr<Plan_CombineKind, "combine">;
 
 def Plan_Reach : Plan_I32Enum<"Reach", "which layers meet in a total", [
-  I32EnumAttrCase<"Parameter", 0, "parameter">, I32EnumAttrCase<"Group", 1, "group">, I32EnumAttrCase<"Model", 2, "model">
+  I32EnumAttrCase<"Parameter", 0, "parameter">,
+  I32EnumAttrCase<"Group", 1, "group">,
+  I32EnumAttrCase<"Model", 2, "model">
 ]>;
 def Plan_ReachAttr : Plan_EnumAttr<Plan_Reach, "reach">;
 
@@ -94,10 +97,12 @@ def Plan_BufferType : TypeDef<Plan_Dialect, "Buffer"> {
     A matrix in memory whose second axis is contiguous, `!plan.buffer<rows, cols, bf16>`; one-dimensional data has `one`
     row. The storage type may differ from the type that a stage computes with: loads and stores convert.
 
-    Partial results count blocks of the grid of the one stage that writes them: `<one, tiles, f64>` holds a number a tile,
-    `<col_blocks, rows, f64>` numbers per row and block of columns, `<row_blocks, cols, f64>` per column and block of rows.
+    Partial results count blocks of the grid of the one stage that writes them: `<one, tiles, f64>` holds a number a
+    tile, `<col_blocks, rows, f64>` numbers per row and block of columns, `<row_blocks, cols, f64>` per column and block
+    of rows.
   }];
-  let parameters = (ins EnumParameter<Plan_Extent>:$rows, EnumParameter<Plan_Extent>:$cols, "::mlir::Type":$elementType);
+  let parameters = (ins EnumParameter<Plan_Extent>:$rows, EnumParameter<Plan_Extent>:$cols,
+    "::mlir::Type":$elementType);
   let assemblyFormat = "`<` $rows `,` $cols `,` $elementType `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

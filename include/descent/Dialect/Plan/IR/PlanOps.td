@@ -3,12 +3,10 @@
 #define DESCENT_DIALECT_PLAN_IR_PLANOPS_TD
 
 include "descent/Dialect/Plan/IR/PlanDialect.td"
-include "mlir/IR/OpBase.td"
+include "descent/Dialect/Plan/IR/PlanTrackOps.td"
 include "mlir/IR/RegionKindInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
-
-class Plan_Op<string mnemonic, list<Trait> traits = []> : Op<Plan_Dialect, mnemonic, traits>;
 
 //===----------------------------------------------------------------------===//
 // Stages
@@ -27,17 +25,19 @@ def Plan_StageOpInterface : OpInterface<"StageOpInterface"> {
     InterfaceMethod<"Buffers of partial results, one a reduction.", "::mlir::OperandRange", "getStagePartials">,
     InterfaceMethod<"Numbers that the region uses.", "::mlir::OperandRange", "getStageScalars">,
     InterfaceMethod<"How each reduction folds.", "::mlir::ArrayAttr", "getStageReductions">,
-    InterfaceMethod<"Block arguments before those of the reads (the product's accumulator).", "unsigned", "getNumSourceArguments">,
+    InterfaceMethod<"Block arguments before those of the reads (the product's accumulator).", "unsigned",
+      "getNumSourceArguments">,
     InterfaceMethod<"The region of one entry.", "::mlir::Block *", "getStageBody">,
     InterfaceMethod<"The kernel's symbol once there is one.", "::mlir::FlatSymbolRefAttr", "getStageKernel">,
     InterfaceMethod<"Sets the kernel's symbol.", "void", "setStageKernel", (ins "::mlir::FlatSymbolRefAttr":$kernel)>,
-    InterfaceMethod<"Floating-point operations for one entry of the domain, the product's own included, as a multiple of "
-                    "an extent and a rest.", "::descent::plan::EntryFlops", "getEntryFlops">,
+    InterfaceMethod<"Floating-point operations for one entry of the domain, as a multiple of an extent and a rest.",
+                    "::descent::plan::EntryFlops", "getEntryFlops">,
   ];
 }
 
 class Plan_StageOp<string mnemonic, list<Trait> traits = []>
-    : Plan_Op<mnemonic, [AttrSizedOperandSegments, SingleBlock, DeclareOpInterfaceMethods<Plan_StageOpInterface>] # traits> {
+    : Plan_Op<mnemonic, [AttrSizedOperandSegments, SingleBlock, DeclareOpInterfaceMethods<Plan_StageOpInterface>] #
+      traits> {
   let hasVerifier = 1;
 }
 
@@ -46,7 +46,8 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
   let description = [{
     For every entry of the domain: loads the entry of each read buffer, evaluates the region, stores the first yielded
     values to the written buffers and folds the rest into the partial results. A buffer may be read and written. In a
-    domain `<rows, cols>`, a buffer `<one, rows>` is one number a row, `<one, cols>` one a column, and `<one, one>` one number.
+    domain `<rows, cols>`, a buffer `<one, rows>` is one number a row, `<one, cols>` one a column, and `<one, one>` one
+    number.
 
     The region's arguments are the loaded entries, then the scalars (f64). An argument may be wider than the buffer's
     storage type, a yielded value too: loads and stores convert, rounding to nearest even. Reductions fold f64 values
@@ -55,8 +56,10 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
     Rules:
     * (R1) every buffer fits the domain: the same extents, or a broadcast of one axis.
     * (R2) a written buffer has the domain's own extents.
-    * (R3) a partial buffer is f64 and counts this stage's blocks: `<one, tiles>`, `<col_blocks, R>` or `<row_blocks, C>`, R and C being the domain's extents.
-    * (R4) the region has an argument for each read and each scalar, and yields a value for each write and each reduction.
+    * (R3) a partial buffer is f64 and counts this stage's blocks: `<one, tiles>`, `<col_blocks, R>` or `<row_blocks,
+      C>`, R and C being the domain's extents.
+    * (R4) the region has an argument for each read and each scalar, and yields a value for each write and each
+      reduction.
     * (R5) reductions yield f64.
 
     ```mlir
@@ -67,7 +70,8 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
         %lr = plan.hyper "lr" = 1.000000e-01
         %p = plan.scratch worker : !plan.buffer<one, tiles, f64>
         plan.sweep over <rows, cols> reads(%w, %g : !plan.buffer<rows, cols, f32>, !plan.buffer<rows, cols, f32>)
-            scalars(%lr) writes(%w : !plan.buffer<rows, cols, f32>) reduces [sum] into(%p : !plan.buffer<one, tiles, f64>) {
+            scalars(%lr) writes(%w : !plan.buffer<rows, cols, f32>) reduces [sum] into(%p : !plan.buffer<one, tiles,
+            f64>) {
         ^bb0(%wi: f32, %gi: f32, %l: f64):
           %s = arith.truncf %l : f64 to f32
           %u = arith.mulf %gi, %s : f32
@@ -82,7 +86,8 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
   }];
   let arguments = (ins Plan_DomainAttr:$domain, Variadic<Plan_BufferType>:$reads, Variadic<F64>:$scalars,
     Variadic<Plan_BufferType>:$writes, Variadic<Plan_BufferType>:$partials,
-    TypedArrayAttrBase<Plan_CombineKindAttr, "how each reduction folds">:$reductions, OptionalAttr<FlatSymbolRefAttr>:$kernel);
+    TypedArrayAttrBase<Plan_CombineKindAttr, "how each reduction folds">:$reductions,
+      OptionalAttr<FlatSymbolRefAttr>:$kernel);
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{
     `over` $domain (`reads` `(` $reads^ `:` type($reads) `)`)? (`scalars` `(` $scalars^ `)`)?
@@ -96,7 +101,8 @@ def Plan_ProductOp : Plan_StageOp<"product"> {
   let description = [{
     Computes `lhs * rhs` (`lhs * rhs^T` with `transposed`) over the domain given by the outer extents. The region is the
     epilogue of one entry, as in `plan.sweep`; its first argument is the accumulated entry, whose type is the type of
-    accumulation. With `symmetric`, the product is known to be symmetric and the epilogue to keep it so: one triangle suffices.
+    accumulation. With `symmetric`, the product is known to be symmetric and the epilogue to keep it so: one triangle
+    suffices.
 
     Rules:
     * (R1) the inner extents of `lhs` and `rhs` are the same.
@@ -118,9 +124,12 @@ def Plan_ProductOp : Plan_StageOp<"product"> {
     }
     ```
   }];
-  let arguments = (ins Plan_BufferType:$lhs, Plan_BufferType:$rhs, UnitAttr:$transposed, UnitAttr:$symmetric, Plan_DomainAttr:$domain,
-    Variadic<Plan_BufferType>:$reads, Variadic<F64>:$scalars, Variadic<Plan_BufferType>:$writes, Variadic<Plan_BufferType>:$partials,
-    TypedArrayAttrBase<Plan_CombineKindAttr, "how each reduction folds">:$reductions, OptionalAttr<FlatSymbolRefAttr>:$kernel);
+  let arguments = (ins Plan_BufferType:$lhs, Plan_BufferType:$rhs, UnitAttr:$transposed, UnitAttr:$symmetric,
+    Plan_DomainAttr:$domain,
+    Variadic<Plan_BufferType>:$reads, Variadic<F64>:$scalars, Variadic<Plan_BufferType>:$writes,
+      Variadic<Plan_BufferType>:$partials,
+    TypedArrayAttrBase<Plan_CombineKindAttr, "how each reduction folds">:$reductions,
+      OptionalAttr<FlatSymbolRefAttr>:$kernel);
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{
     $lhs `,` $rhs (`transposed` $transposed^)? (`symmetric` $symmetric^)? `:` type($lhs) `,` type($rhs)
@@ -135,7 +144,11 @@ def Plan_ProductOp : Plan_StageOp<"product"> {
 }
 
 def Plan_YieldOp : Plan_Op<"yield", [Pure, Terminator, ParentOneOf<["SweepOp", "ProductOp", "ScalarsOp"]>]> {
-  let summary = "ends the region of a stage or of scalar work";
+  let summary = "end of the region of a stage or of scalar work";
+  let description = [{
+    Gives the values that a stage writes, in the order of its written buffers, and then those that it reduces; or the
+    results of scalar work.
+  }];
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
   let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
@@ -144,11 +157,21 @@ def Plan_YieldOp : Plan_Op<"yield", [Pure, Terminator, ParentOneOf<["SweepOp", "
 def Plan_OrientOp : Plan_Op<"orient"> {
   let summary = "copies a matrix so that its short side comes first, or back";
   let description = [{
-    Between a buffer `<rows, cols>` and one `<short, long>`: a copy when rows <= cols, a transposition otherwise. Converts
-    between storage types, rounding to nearest even.
+    Between a buffer `<rows, cols>` and one `<short, long>`: a copy when rows <= cols, a transposition otherwise.
+    Converts between storage types, rounding to nearest even.
 
     Rules:
     * (R1) one buffer is `<rows, cols>`, the other `<short, long>`.
+
+    ```mlir
+    plan.program @example segments 1 {
+      plan.track @all class matrix {
+        %g = plan.gradient : !plan.buffer<rows, cols, f32>
+        %x = plan.scratch worker : !plan.buffer<short, long, bf16>
+        plan.orient %g into %x : !plan.buffer<rows, cols, f32>, !plan.buffer<short, long, bf16>
+      }
+    }
+    ```
   }];
   let arguments = (ins Plan_BufferType:$source, Plan_BufferType:$target, OptionalAttr<FlatSymbolRefAttr>:$kernel);
   let assemblyFormat = "$source `into` $target (`kernel` $kernel^)? attr-dict `:` type($source) `,` type($target)";
@@ -158,10 +181,28 @@ def Plan_OrientOp : Plan_Op<"orient"> {
 def Plan_CombineOp : Plan_Op<"combine"> {
   let summary = "folds the tiles' partial results to one number";
   let description = [{
-    In the order of the tiles.
+    Folds the numbers that a stage reduced, one a tile, in the order of the tiles. No tiles give 0 for a sum, -inf for a
+    maximum and inf for a minimum.
 
     Rules:
     * (R1) the buffer is `<one, tiles, f64>`.
+
+    ```mlir
+    plan.program @example segments 1 {
+      plan.track @all class any {
+        %g = plan.gradient : !plan.buffer<rows, cols, f32>
+        %p = plan.scratch worker : !plan.buffer<one, tiles, f64>
+        plan.sweep over <rows, cols> reads(%g : !plan.buffer<rows, cols, f32>)
+            reduces [sum] into(%p : !plan.buffer<one, tiles, f64>) {
+        ^bb0(%gi: f32):
+          %x = arith.extf %gi : f32 to f64
+          plan.yield %x : f64
+        }
+        %sum = plan.combine sum %p : !plan.buffer<one, tiles, f64>
+        plan.report "sum" = %sum
+      }
+    }
+    ```
   }];
   let arguments = (ins Plan_CombineKindAttr:$kind, Plan_BufferType:$partials, OptionalAttr<FlatSymbolRefAttr>:$kernel);
   let results = (outs F64:$result);
@@ -176,9 +217,29 @@ def Plan_FoldOp : Plan_Op<"fold"> {
 
     Rules:
     * (R1) `partials` is `<col_blocks, X, f64>` or `<row_blocks, X, f64>`, and `target` is `<one, X>`.
+
+    ```mlir
+    plan.program @example segments 1 {
+      plan.track @all class matrix {
+        %g = plan.gradient : !plan.buffer<rows, cols, f32>
+        %v = plan.state "v" init value 0.0 : !plan.buffer<one, rows, f32>
+        %p = plan.scratch worker : !plan.buffer<col_blocks, rows, f64>
+        plan.sweep over <rows, cols> reads(%g : !plan.buffer<rows, cols, f32>)
+            reduces [max] into(%p : !plan.buffer<col_blocks, rows, f64>) {
+        ^bb0(%gi: f32):
+          %x = arith.extf %gi : f32 to f64
+          plan.yield %x : f64
+        }
+        plan.fold max %p into %v : !plan.buffer<col_blocks, rows, f64>, !plan.buffer<one, rows, f32>
+      }
+    }
+    ```
   }];
-  let arguments = (ins Plan_CombineKindAttr:$kind, Plan_BufferType:$partials, Plan_BufferType:$target, OptionalAttr<FlatSymbolRefAttr>:$kernel);
-  let assemblyFormat = "$kind $partials `into` $target (`kernel` $kernel^)? attr-dict `:` type($partials) `,` type($target)";
+  let arguments = (ins Plan_CombineKindAttr:$kind, Plan_BufferType:$partials, Plan_BufferType:$target,
+    OptionalAttr<FlatSymbolRefAttr>:$kernel);
+  let assemblyFormat = [{
+    $kind $partials `into` $target (`kernel` $kernel^)? attr-dict `:` type($partials) `,` type($target)
+  }];
   let hasVerifier = 1;
 }
 
@@ -189,11 +250,28 @@ def Plan_ScalarsOp : Plan_Op<"scalars", [SingleBlock]> {
 
     Rules:
     * (R1) the region has an argument for each operand and yields a value for each result, all f64.
+
+    ```mlir
+    plan.program @example segments 1 {
+      plan.track @all class any {
+        %t = plan.number updates
+        %beta = plan.hyper "beta" = 9.000000e-01
+        %decay = plan.scalars(%beta, %t) -> (f64) {
+        ^bb0(%b: f64, %n: f64):
+          %p = math.powf %b, %n : f64
+          plan.yield %p : f64
+        }
+        plan.report "decay" = %decay
+      }
+    }
+    ```
   }];
   let arguments = (ins Variadic<F64>:$inputs, OptionalAttr<FlatSymbolRefAttr>:$kernel);
   let results = (outs Variadic<F64>:$outputs);
   let regions = (region SizedRegion<1>:$bodyRegion);
-  let assemblyFormat = "`(` $inputs `)` (`->` `(` type($outputs)^ `)`)? (`kernel` $kernel^)? attr-dict-with-keyword $bodyRegion";
+  let assemblyFormat = [{
+    `(` $inputs `)` (`->` `(` type($outputs)^ `)`)? (`kernel` $kernel^)? attr-dict-with-keyword $bodyRegion
+  }];
   let hasVerifier = 1;
 }
 
@@ -201,7 +279,8 @@ def Plan_ScalarsOp : Plan_Op<"scalars", [SingleBlock]> {
 // Structure
 //===----------------------------------------------------------------------===//
 
-def Plan_ProgramOp : Plan_Op<"program", [IsolatedFromAbove, Symbol, SymbolTable, NoTerminator, SingleBlock, NoRegionArguments]> {
+def Plan_ProgramOp : Plan_Op<"program", [IsolatedFromAbove, Symbol, SymbolTable, NoTerminator, SingleBlock,
+  NoRegionArguments]> {
   let summary = "the plan of one artifact";
   let description = [{
     Totals, then the groups' tracks in the recipe's order, then the tracks of shared bodies.
@@ -210,18 +289,54 @@ def Plan_ProgramOp : Plan_Op<"program", [IsolatedFromAbove, Symbol, SymbolTable,
     * (R1) every track has the cuts 0 .. segments - 2, in this order.
     * (R2) a total is contributed to and received at one cut only; with reach parameter or group, within one track.
     * (R3) there is at most one guard, and it is in a shared track.
+    * (R4) shared tracks come after the groups' own.
+
+    ```mlir
+    // Steps are skipped when a gradient is not finite.
+    plan.program @example segments 2 skip_nonfinite {
+      plan.total sum @bad in model
+      plan.total sum @all_bad in model
+      plan.track @weights class any {
+        %g = plan.gradient : !plan.buffer<rows, cols, f32>
+        %p = plan.scratch worker : !plan.buffer<one, tiles, f64>
+        plan.sweep over <rows, cols> reads(%g : !plan.buffer<rows, cols, f32>)
+            reduces [sum] into(%p : !plan.buffer<one, tiles, f64>) {
+        ^bb0(%gi: f32):
+          %zero = arith.subf %gi, %gi : f32
+          %finite = arith.cmpf ord, %zero, %zero : f32
+          %no = arith.constant 0.0 : f64
+          %yes = arith.constant 1.0 : f64
+          %bad = arith.select %finite, %no, %yes : f64
+          plan.yield %bad : f64
+        }
+        %bad = plan.combine sum %p : !plan.buffer<one, tiles, f64>
+        plan.nonfinite %bad
+        plan.cut 0 contributes(%bad to @bad)
+      }
+      plan.track shared @skipping class any {
+        %loss = plan.number loss
+        plan.guard %loss
+        plan.cut 0 contributes(%loss to @all_bad)
+      }
+    }
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$segments,
     OptionalAttr<F64Attr>:$clip_global_norm, UnitAttr:$skip_nonfinite);
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{
-    $sym_name `segments` $segments (`clip_global_norm` $clip_global_norm^)? (`skip_nonfinite` $skip_nonfinite^)? attr-dict-with-keyword $bodyRegion
+    $sym_name `segments` $segments (`clip_global_norm` $clip_global_norm^)? (`skip_nonfinite` $skip_nonfinite^)?
+    attr-dict-with-keyword $bodyRegion
   }];
   let hasRegionVerifier = 1;
 }
 
 def Plan_TotalOp : Plan_Op<"total", [Symbol, HasParent<"ProgramOp">]> {
   let summary = "a number in which layers meet";
+  let description = [{
+    Folds what the layers contribute at one cut, in the order of the layer table, in f64. With reach `parameter` the
+    batch members of one entry of the table meet, with `group` the layers of one track, with `model` all.
+  }];
   let arguments = (ins Plan_CombineKindAttr:$kind, SymbolNameAttr:$sym_name, Plan_ReachAttr:$reach);
   let assemblyFormat = "$kind $sym_name `in` $reach attr-dict";
 }
@@ -229,17 +344,43 @@ def Plan_TotalOp : Plan_Op<"total", [Symbol, HasParent<"ProgramOp">]> {
 def Plan_TrackOp : Plan_Op<"track", [Symbol, HasParent<"ProgramOp">, NoTerminator, SingleBlock, NoRegionArguments]> {
   let summary = "what happens to one layer of a group, or a body that the groups share";
   let description = [{
+    Lists what a layer is given (memory and numbers), the stages over it, and what becomes of the results. The order of
+    the states, inputs and hyperparameters is that of the generated header.
+
     Rules:
     * (R1) a shared track has no buffers.
     * (R2) scratch that is used on both sides of a cut lives a `layer`.
     * (R3) a partial buffer is written by exactly one stage.
-    * (R4) a layer state is kept at most once.
+    * (R4) a layer state is kept at most once, and it is one of the track's.
+    * (R5) there is one weight and one gradient at most, and one operation for each name of an input, a state, a
+      hyperparameter or a factor.
+    * (R6) the weight, the gradient and inputs have the extents `<rows, cols>`; states these, `<one, rows>` or `<one,
+      cols>`.
+
+    ```mlir
+    plan.program @example segments 1 {
+      plan.track @hidden class matrix stored "out_in" rule "lanton" norm "#descent.rms_to_rms" {
+        %w = plan.weight : !plan.buffer<rows, cols, f32>
+        %g = plan.gradient : !plan.buffer<rows, cols, f32>
+        %hvp = plan.input "hvp" : !plan.buffer<rows, cols, f32>
+        %m = plan.state "m" init value 0.0 : !plan.buffer<rows, cols, bf16>
+        %h = plan.layer_state "h" init 0.0
+        %lr = plan.hyper "lr" = 2.800000e-03
+        %scale = plan.factor "lr_scale"
+        %c = plan.number gradient_scale
+        plan.gradient_norm %c
+        plan.keep "h" = %scale
+        plan.report "noise" = %h
+      }
+    }
+    ```
   }];
   let arguments = (ins UnitAttr:$shared, SymbolNameAttr:$sym_name, Plan_GroupClassAttr:$group_class,
     OptionalAttr<StrAttr>:$stored, OptionalAttr<StrAttr>:$rule, OptionalAttr<StrAttr>:$norm);
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{
-    (`shared` $shared^)? $sym_name `class` $group_class (`stored` $stored^)? (`rule` $rule^)? (`norm` $norm^)? attr-dict-with-keyword $bodyRegion
+    (`shared` $shared^)? $sym_name `class` $group_class (`stored` $stored^)? (`rule` $rule^)? (`norm` $norm^)?
+    attr-dict-with-keyword $bodyRegion
   }];
   let hasRegionVerifier = 1;
 }
@@ -262,95 +403,12 @@ def Plan_CutOp : Plan_Op<"cut", [HasParent<"TrackOp">]> {
     }
     ```
   }];
-  let arguments = (ins I64Attr:$index, Variadic<F64>:$contributions, TypedArrayAttrBase<FlatSymbolRefAttr, "totals">:$to,
+  let arguments = (ins I64Attr:$index, Variadic<F64>:$contributions, TypedArrayAttrBase<FlatSymbolRefAttr,
+    "totals">:$to,
     TypedArrayAttrBase<FlatSymbolRefAttr, "totals">:$from);
   let results = (outs Variadic<F64>:$results);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
-}
-
-//===----------------------------------------------------------------------===//
-// What a track is given
-//===----------------------------------------------------------------------===//
-
-def Plan_WeightOp : Plan_Op<"weight", [HasParent<"TrackOp">]> {
-  let summary = "the layer's weight";
-  let results = (outs Plan_BufferType:$result);
-  let assemblyFormat = "attr-dict `:` type($result)";
-}
-def Plan_GradientOp : Plan_Op<"gradient", [HasParent<"TrackOp">]> {
-  let summary = "the layer's gradient, read only";
-  let results = (outs Plan_BufferType:$result);
-  let assemblyFormat = "attr-dict `:` type($result)";
-}
-def Plan_InputOp : Plan_Op<"input", [HasParent<"TrackOp">]> {
-  let summary = "another per-element input, read only";
-  let arguments = (ins StrAttr:$name);
-  let results = (outs Plan_BufferType:$result);
-  let assemblyFormat = "$name attr-dict `:` type($result)";
-}
-def Plan_StateOp : Plan_Op<"state", [HasParent<"TrackOp">]> {
-  let summary = "a state in the caller's memory";
-  let description = [{ Of element scope, or with one number a row or column. }];
-  let arguments = (ins StrAttr:$name, Plan_StateInitAttr:$init, DefaultValuedAttr<F64Attr, "0.0">:$value);
-  let results = (outs Plan_BufferType:$result);
-  let assemblyFormat = "$name `init` $init $value attr-dict `:` type($result)";
-}
-def Plan_ScratchOp : Plan_Op<"scratch", [HasParent<"TrackOp">]> {
-  let summary = "memory that holds nothing between steps";
-  let arguments = (ins Plan_LifetimeAttr:$lifetime);
-  let results = (outs Plan_BufferType:$result);
-  let assemblyFormat = "$lifetime attr-dict `:` type($result)";
-}
-def Plan_NumberOp : Plan_Op<"number", [Pure, HasParent<"TrackOp">]> {
-  let summary = "a number that the driver knows";
-  let arguments = (ins Plan_NumberAttr:$number);
-  let results = (outs F64:$result);
-  let assemblyFormat = "$number attr-dict";
-}
-def Plan_HyperOp : Plan_Op<"hyper", [HasParent<"TrackOp">]> {
-  let summary = "a hyperparameter of the group and its default";
-  let arguments = (ins StrAttr:$name, F64Attr:$value);
-  let results = (outs F64:$result);
-  let assemblyFormat = "$name `=` $value attr-dict";
-}
-def Plan_FactorOp : Plan_Op<"factor", [HasParent<"TrackOp">]> {
-  let summary = "a per-layer factor of the layer table";
-  let arguments = (ins StrAttr:$name);
-  let results = (outs F64:$result);
-  let assemblyFormat = "$name attr-dict";
-}
-def Plan_LayerStateOp : Plan_Op<"layer_state", [HasParent<"TrackOp">]> {
-  let summary = "a state that is one number a layer";
-  let arguments = (ins StrAttr:$name, F64Attr:$value);
-  let results = (outs F64:$result);
-  let assemblyFormat = "$name `init` $value attr-dict";
-}
-def Plan_KeepOp : Plan_Op<"keep", [HasParent<"TrackOp">]> {
-  let summary = "the new value of a layer state";
-  let description = [{ Stored at the end of the step. }];
-  let arguments = (ins StrAttr:$name, F64:$value);
-  let assemblyFormat = "$name `=` $value attr-dict";
-}
-def Plan_ReportOp : Plan_Op<"report", [HasParent<"TrackOp">]> {
-  let summary = "a number that the caller may ask for";
-  let arguments = (ins StrAttr:$name, F64:$value);
-  let assemblyFormat = "$name `=` $value attr-dict";
-}
-def Plan_NonfiniteOp : Plan_Op<"nonfinite", [HasParent<"TrackOp">]> {
-  let summary = "more than zero when the layer's gradient has a NaN or infinity";
-  let arguments = (ins F64:$value);
-  let assemblyFormat = "$value attr-dict";
-}
-def Plan_GradientNormOp : Plan_Op<"gradient_norm", [HasParent<"TrackOp">]> {
-  let summary = "the norm of all gradients, for the caller";
-  let arguments = (ins F64:$value);
-  let assemblyFormat = "$value attr-dict";
-}
-def Plan_GuardOp : Plan_Op<"guard", [HasParent<"TrackOp">]> {
-  let summary = "ends the step after this segment's cut unless the number is zero";
-  let arguments = (ins F64:$value);
-  let assemblyFormat = "$value attr-dict";
 }
 
 #endif // DESCENT_DIALECT_PLAN_IR_PLANOPS_TD

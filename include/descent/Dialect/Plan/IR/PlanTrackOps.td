@@ -1,0 +1,128 @@
+// What a track is given (memory and numbers), and what it gives back.
+#ifndef DESCENT_DIALECT_PLAN_IR_PLANTRACKOPS_TD
+#define DESCENT_DIALECT_PLAN_IR_PLANTRACKOPS_TD
+
+include "descent/Dialect/Plan/IR/PlanDialect.td"
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Plan_Op<string mnemonic, list<Trait> traits = []> : Op<Plan_Dialect, mnemonic, traits>;
+
+def Plan_WeightOp : Plan_Op<"weight", [HasParent<"TrackOp">]> {
+  let summary = "the layer's weight";
+  let description = [{
+    Read and written in place, in the caller's memory.
+  }];
+  let results = (outs Plan_BufferType:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+def Plan_GradientOp : Plan_Op<"gradient", [HasParent<"TrackOp">]> {
+  let summary = "the layer's gradient, read only";
+  let description = [{
+    As the caller gives it: unscaled, in its own storage type.
+  }];
+  let results = (outs Plan_BufferType:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+def Plan_InputOp : Plan_Op<"input", [HasParent<"TrackOp">]> {
+  let summary = "another per-element input, read only";
+  let description = [{
+    A Hessian-vector product or a second gradient, in the caller's memory.
+  }];
+  let arguments = (ins StrAttr:$name);
+  let results = (outs Plan_BufferType:$result);
+  let assemblyFormat = "$name attr-dict `:` type($result)";
+}
+def Plan_StateOp : Plan_Op<"state", [HasParent<"TrackOp">]> {
+  let summary = "a state in the caller's memory";
+  let description = [{ Of element scope, or with one number a row or column. }];
+  let arguments = (ins StrAttr:$name, Plan_StateInitAttr:$init, DefaultValuedAttr<F64Attr, "0.0">:$value);
+  let results = (outs Plan_BufferType:$result);
+  let assemblyFormat = "$name `init` $init $value attr-dict `:` type($result)";
+}
+def Plan_ScratchOp : Plan_Op<"scratch", [HasParent<"TrackOp">]> {
+  let summary = "memory that holds nothing between steps";
+  let description = [{
+    With lifetime `worker` it lives within a segment, one copy a worker; with `layer` across cuts, one copy a layer.
+  }];
+  let arguments = (ins Plan_LifetimeAttr:$lifetime);
+  let results = (outs Plan_BufferType:$result);
+  let assemblyFormat = "$lifetime attr-dict `:` type($result)";
+}
+def Plan_NumberOp : Plan_Op<"number", [Pure, HasParent<"TrackOp">]> {
+  let summary = "a number that the driver knows";
+  let description = [{
+    The extents of the layer, the caller's step, the count of this layer's updates with this one, the loss, or the
+    factor that every gradient is multiplied by.
+  }];
+  let arguments = (ins Plan_NumberAttr:$number);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$number attr-dict";
+}
+def Plan_HyperOp : Plan_Op<"hyper", [HasParent<"TrackOp">]> {
+  let summary = "a hyperparameter of the group and its default";
+  let description = [{
+    The caller may give another value at every step.
+  }];
+  let arguments = (ins StrAttr:$name, F64Attr:$value);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$name `=` $value attr-dict";
+}
+def Plan_FactorOp : Plan_Op<"factor", [HasParent<"TrackOp">]> {
+  let summary = "a per-layer factor of the layer table";
+  let description = [{
+    1 unless the caller gives factors.
+  }];
+  let arguments = (ins StrAttr:$name);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$name attr-dict";
+}
+def Plan_LayerStateOp : Plan_Op<"layer_state", [HasParent<"TrackOp">]> {
+  let summary = "a state that is one number a layer";
+  let description = [{
+    Its value before this step, f64, in the caller's memory.
+  }];
+  let arguments = (ins StrAttr:$name, F64Attr:$value);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$name `init` $value attr-dict";
+}
+def Plan_KeepOp : Plan_Op<"keep", [HasParent<"TrackOp">]> {
+  let summary = "the new value of a layer state";
+  let description = [{ Stored at the end of the step. }];
+  let arguments = (ins StrAttr:$name, F64:$value);
+  let assemblyFormat = "$name `=` $value attr-dict";
+}
+def Plan_ReportOp : Plan_Op<"report", [HasParent<"TrackOp">]> {
+  let summary = "a number that the caller may ask for";
+  let description = [{
+    Asking changes nothing else.
+  }];
+  let arguments = (ins StrAttr:$name, F64:$value);
+  let assemblyFormat = "$name `=` $value attr-dict";
+}
+def Plan_NonfiniteOp : Plan_Op<"nonfinite", [HasParent<"TrackOp">]> {
+  let summary = "more than zero when the layer's gradient has a NaN or infinity";
+  let description = [{
+    The step's result names the first such layer.
+  }];
+  let arguments = (ins F64:$value);
+  let assemblyFormat = "$value attr-dict";
+}
+def Plan_GradientNormOp : Plan_Op<"gradient_norm", [HasParent<"TrackOp">]> {
+  let summary = "the norm of all gradients, for the caller";
+  let description = [{
+    Of the scaled gradients, before clipping.
+  }];
+  let arguments = (ins F64:$value);
+  let assemblyFormat = "$value attr-dict";
+}
+def Plan_GuardOp : Plan_Op<"guard", [HasParent<"TrackOp">]> {
+  let summary = "end of the step after this segment's cut unless the number is zero";
+  let description = [{
+    No later segment runs and nothing is stored: neither weights nor states nor counts of updates.
+  }];
+  let arguments = (ins F64:$value);
+  let assemblyFormat = "$value attr-dict";
+}
+
+#endif // DESCENT_DIALECT_PLAN_IR_PLANTRACKOPS_TD
