@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
 mode=demo
-training=(--layers 4 --width 128 --heads 4 --batch 16 --context 128 --steps "${STEPS:-150}" --eval-every 25)
+training=(--layers 4 --width 128 --heads 4 --batch 16 --context 64 --steps "${STEPS:-600}" --eval-every 50)
 for argument in "$@"; do
   case $argument in
   --quick)

@@ -123,7 +123,8 @@ static LogicalResult checkWords(MLIRContext &context, const CompileOptions &opti
   if (options.output.empty())
     return options.explain ? success() : LogicalResult(error(&context) << "needs an output, -o FILE, or --explain");
   if (!llvm::is_contained({".so", ".o", ".s", ".ll", ".mlir"}, extension))
-    return error(&context) << "cannot tell from '" << options.output << "' what to write: its ending must be .so, .o, .s, "
+    return error(&context) << "cannot tell from '" << options.output
+                           << "' what to write: its ending must be .so, .o, .s, "
                            << ".ll or .mlir";
   return success();
 }

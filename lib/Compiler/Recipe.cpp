@@ -79,8 +79,8 @@ static FailureOr<NormAttrInterface> parseNorm(MLIRContext &context, StringRef te
 }
 
 template <typename Enum>
-static FailureOr<std::optional<Enum>> parseWord(MLIRContext &context, StringRef option, StringRef text, StringRef wanted,
-                                                std::optional<Enum> (*symbolize)(StringRef)) {
+static FailureOr<std::optional<Enum>> parseWord(MLIRContext &context, StringRef option, StringRef text,
+                                                StringRef wanted, std::optional<Enum> (*symbolize)(StringRef)) {
   if (text.empty())
     return std::optional<Enum>();
   if (std::optional<Enum> value = symbolize(text))
@@ -91,7 +91,8 @@ static FailureOr<std::optional<Enum>> parseWord(MLIRContext &context, StringRef 
 static FailureOr<RecipeOp> makeRecipe(ModuleOp module, OptimizerOp rule, const CompileOptions &options) {
   MLIRContext &context = *module.getContext();
   FailureOr<NormAttrInterface> norm = parseNorm(context, options.norm);
-  auto groupClass = parseWord<GroupClass>(context, "--class", options.groupClass, "matrix, vector or any", symbolizeGroupClass);
+  auto groupClass =
+      parseWord<GroupClass>(context, "--class", options.groupClass, "matrix, vector or any", symbolizeGroupClass);
   auto stored = parseWord<Stored>(context, "--stored", options.stored, "out_in or in_out", symbolizeStored);
   if (failed(norm) || failed(groupClass) || failed(stored))
     return failure();
@@ -109,8 +110,8 @@ static FailureOr<RecipeOp> makeRecipe(ModuleOp module, OptimizerOp rule, const C
   auto recipe = RecipeOp::create(builder, rule.getLoc(), (rule.getSymName() + kSingleRuleSuffix).str());
   builder.createBlock(&recipe.getBody());
   auto storedAttr = *stored ? StoredAttr::get(&context, **stored) : StoredAttr();
-  GroupOp::create(builder, rule.getLoc(), builder.getStringAttr(name), FlatSymbolRefAttr::get(rule.getSymNameAttr()), *norm,
-                  GroupClassAttr::get(&context, **groupClass), storedAttr, DictionaryAttr());
+  GroupOp::create(builder, rule.getLoc(), builder.getStringAttr(name), FlatSymbolRefAttr::get(rule.getSymNameAttr()),
+                  *norm, GroupClassAttr::get(&context, **groupClass), storedAttr, DictionaryAttr());
   return recipe;
 }
 
@@ -125,8 +126,9 @@ static FailureOr<RecipeOp> findRecipe(ModuleOp module, const CompileOptions &opt
   if (recipes.empty())
     return makeRecipe(module, rules.front(), options);
   if (!options.norm.empty() || !options.groupClass.empty() || !options.stored.empty())
-    return recipes.front().emitOpError() << "says norm, class and orientation of its groups itself; --norm, --class and "
-                                         << "--stored are for a single rule";
+    return recipes.front().emitOpError()
+           << "says norm, class and orientation of its groups itself; --norm, --class and "
+           << "--stored are for a single rule";
   return recipes.front();
 }
 
@@ -142,7 +144,8 @@ FailureOr<std::string> descent::getArtifactName(ModuleOp module, const CompileOp
     name = recipe.getSymName();
   name.consume_back(kSingleRuleSuffix);
   if (!isIdentifier(name))
-    return error(*module.getContext()) << "the artifact's name '" << name << "' is no C identifier; give one with --name";
+    return error(*module.getContext()) << "the artifact's name '" << name
+                                       << "' is no C identifier; give one with --name";
   return name.str();
 }
 

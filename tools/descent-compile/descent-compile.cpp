@@ -18,14 +18,16 @@ static cl::OptionCategory category("descent-compile");
 static descent::CompileOptions options;
 static cl::opt<std::string, true> inputOption(cl::Positional, cl::desc("<rule of the library, or file>"),
                                               cl::location(options.input), cl::cat(category));
-DESCENT_TEXT_OPTION(output, "o", "file", "what to write, by its ending: .so, .o, .s, .ll or .mlir; a header and a manifest "
-                                         "lie beside code");
+DESCENT_TEXT_OPTION(output, "o", "file",
+                    "what to write, by its ending: .so, .o, .s, .ll or .mlir; a header and a manifest "
+                    "lie beside code");
 DESCENT_TEXT_OPTION(name, "name", "identifier", "the artifact's name, which exported symbols begin with");
 DESCENT_TEXT_OPTION(norm, "norm", "attribute", "the norm that #descent.given stands for, such as #descent.rms_to_rms");
 DESCENT_TEXT_OPTION(groupClass, "class", "class", "layers of a single rule: matrix, vector or any");
 DESCENT_TEXT_OPTION(stored, "stored", "order", "axes of a stored matrix: out_in (PyTorch) or in_out (Flax)");
 DESCENT_TEXT_OPTION(target, "target", "target", "cpu:native (default), cpu:avx2 or cpu:avx512");
-DESCENT_TEXT_OPTION(storage, "storage", "types", "f32 (default) or f64 everywhere; bf16: parameters and gradients, f32 states");
+DESCENT_TEXT_OPTION(storage, "storage", "types",
+                    "f32 (default) or f64 everywhere; bf16: parameters and gradients, f32 states");
 DESCENT_TEXT_OPTION(layer, "emit", "layer", "of an .mlir output: descent, plan (default), loops or llvm");
 static cl::opt<bool, true> explainOption("explain", cl::desc("print the plan with bytes, FLOPs and scratch"),
                                          cl::location(options.explain), cl::cat(category));

@@ -26,7 +26,8 @@ static FailureOr<SmallVector<Operation *>> getBodies(ModuleOp module, RecipeOp r
   for (auto group : recipe.getBody().getOps<GroupOp>()) {
     auto rule = module.lookupSymbol<OptimizerOp>(group.getRule());
     if (llvm::is_contained(bodies, rule.getOperation()))
-      return group.emitOpError() << "shares its rule with another group; instantiate it first ('descent-instantiate-groups')";
+      return group.emitOpError()
+             << "shares its rule with another group; instantiate it first ('descent-instantiate-groups')";
     bodies.push_back(rule);
   }
   for (auto body : module.getOps<SharedOp>())
@@ -50,7 +51,8 @@ static LogicalResult convert(ModuleOp module, RecipeOp recipe, const StorageType
   for (const Total &total : totals->getAll())
     plan::TotalOp::create(builder, recipe.getLoc(), total.kind, total.name, total.reach);
   for (auto group : recipe.getBody().getOps<GroupOp>())
-    if (failed(TrackBuilder(builder, *totals, storage).buildGroup(group, module.lookupSymbol<OptimizerOp>(group.getRule()))))
+    if (failed(TrackBuilder(builder, *totals, storage)
+                   .buildGroup(group, module.lookupSymbol<OptimizerOp>(group.getRule()))))
       return failure();
   for (auto body : module.getOps<SharedOp>())
     if (failed(TrackBuilder(builder, *totals, storage).buildShared(body)))

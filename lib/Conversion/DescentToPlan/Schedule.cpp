@@ -149,23 +149,27 @@ void Schedule::forEachConsumer(Value value, function_ref<void(Operation *)> visi
   }
 }
 
+/// The last segment in which the operation's users still find its result.
+int64_t Schedule::getLatestSegment(Operation *op) const {
+  if (const Total *total = totals.getContribution(op))
+    return total->cut;
+  int64_t latest = totals.getNumSegments() - 1;
+  if (op->getNumResults() != 1)
+    return latest;
+  // What is only stored is stored as soon as that is allowed.
+  if (llvm::all_of(op->getUsers(), llvm::IsaPred<UpdateOp>))
+    return totals.getFirstStore();
+  for (Operation *user : op->getUsers())
+    if (!isa<UpdateOp>(user))
+      latest = std::min(latest, segments.lookup(user));
+  return latest;
+}
+
 void Schedule::sinkBelowCuts() {
-  int64_t last = totals.getNumSegments() - 1;
   for (Operation &op : llvm::reverse(rule.getBody().front().getOperations())) {
-    if (const Total *total = totals.getContribution(&op)) {
-      segments[&op] = total->cut;
-      continue;
-    }
-    int64_t latest = last;
-    if (op.getNumResults() == 1) {
-      for (Operation *user : op.getResult(0).getUsers())
-        if (!isa<UpdateOp>(user))
-          latest = std::min(latest, segments.lookup(user));
-      bool isStoredOnly = llvm::all_of(op.getResult(0).getUsers(), llvm::IsaPred<UpdateOp>);
-      if (isStoredOnly)
-        latest = std::max(totals.getEarliest(&op), totals.getFirstStore());
-    }
-    segments[&op] = std::max(latest, totals.getEarliest(&op));
+    // A total is received a segment later than it is contributed to.
+    int64_t earliest = totals.getContribution(&op) ? 0 : totals.getEarliest(&op);
+    segments[&op] = std::max(getLatestSegment(&op), earliest);
   }
 }
 
@@ -225,7 +229,8 @@ void Schedule::placeStores() {
   if (stores.empty())
     for (auto [destination, value] : llvm::zip(update.getDestinations(), update.getValues()))
       if (isTensor(value) && value != rule.getBody().getArgument(destination))
-        stores.push_back({static_cast<unsigned>(destination), value,
+        stores.push_back({static_cast<unsigned>(destination),
+                          value,
                           {{totals.getFirstStore(), 0}, getDomain(cast<RankedTensorType>(value.getType()))}});
   for (bool moved = true; moved;) {
     moved = false;

@@ -11,18 +11,16 @@ namespace descent {
 /// A point between two cuts. Stages of one time do not depend on each other.
 struct Time {
   int64_t segment = 0, level = 0;
-  bool operator<(const Time &other) const {
-    return std::tie(segment, level) < std::tie(other.segment, other.level);
-  }
+  bool operator<(const Time &other) const { return std::tie(segment, level) < std::tie(other.segment, other.level); }
   bool operator==(const Time &other) const { return segment == other.segment && level == other.level; }
   Time next() const { return {segment, level + 1}; }
 };
 
 /// What an operation of a rule becomes.
 enum class Work {
-  Number,  // scalar work
-  Free,    // recomputed wherever it is used: a conversion, a truth value, or something that reads nothing that is written
-  Entry,   // computed entry by entry in one stage
+  Number, // scalar work
+  Free,  // recomputed wherever it is used: a conversion, a truth value, or something that reads nothing that is written
+  Entry, // computed entry by entry in one stage
   Reduce,  // partial results of a stage
   Product, // the source of a stage
   Orient,  // a stage of its own
@@ -33,9 +31,7 @@ enum class Work {
 struct StageKey {
   Time time;
   std::pair<plan::Extent, plan::Extent> domain;
-  bool operator<(const StageKey &other) const {
-    return std::tie(time, domain) < std::tie(other.time, other.domain);
-  }
+  bool operator<(const StageKey &other) const { return std::tie(time, domain) < std::tie(other.time, other.domain); }
   bool operator==(const StageKey &other) const { return time == other.time && domain == other.domain; }
 };
 
@@ -78,6 +74,7 @@ private:
   Work classify(mlir::Operation *op) const;
   Time getAvailable(mlir::Value value, mlir::Operation *user) const;
   void placeEarliest();
+  int64_t getLatestSegment(mlir::Operation *op) const;
   void sinkBelowCuts();
   void sinkWithinSegments();
   bool sink(mlir::Operation *op);

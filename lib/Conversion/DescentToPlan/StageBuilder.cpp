@@ -32,13 +32,15 @@ void StageBuilder::collectRoots() {
       auto type = cast<plan::BufferType>(buffer.getType());
       Operation *producer = store.value.getDefiningOp();
       if (producer && type.getElementType() == getElementTypeOrSelf(store.value.getType()) &&
-          !track.getBuffer(store.value) && schedule.getKept().contains(store.value) && schedule.getStage(producer) == key)
+          !track.getBuffer(store.value) && schedule.getKept().contains(store.value) &&
+          schedule.getStage(producer) == key)
         track.buffers[store.value] = buffer;
     }
   for (const auto &[value, kept] : schedule.getKept()) {
     Operation *producer = value.getDefiningOp();
     Work work = schedule.getWork(producer);
-    if ((work != Work::Entry && work != Work::Product) || !(schedule.getStage(producer) == key) || track.getBuffer(value))
+    if ((work != Work::Entry && work != Work::Product) || !(schedule.getStage(producer) == key) ||
+        track.getBuffer(value))
       continue;
     auto type = plan::BufferType::get(builder.getContext(), key.domain.first, key.domain.second,
                                       getElementTypeOrSelf(value.getType()));
@@ -78,12 +80,8 @@ Value StageBuilder::number(Value value) {
   Value &result = numberEntries[value];
   if (result)
     return result;
-  auto constant = value.getDefiningOp<arith::ConstantOp>();
-  auto real = constant ? dyn_cast<FloatAttr>(constant.getValue()) : FloatAttr();
-  // Other constants come from outside, so that iterations with different coefficients share a kernel.
-  bool isPlain = real && llvm::is_contained({-1.0, 0.0, 1.0}, real.getValueAsDouble());
-  if (isPlain || (constant && !real))
-    return result = builder.clone(*constant)->getResult(0);
+  if (Operation *producer = value.getDefiningOp(); producer && isPlainConstant(producer))
+    return result = builder.clone(*producer)->getResult(0);
   scalars.push_back(track.getNumber(value));
   Value argument = body->addArgument(builder.getF64Type(), loc);
   if (value.getType().isInteger(1)) {
@@ -158,13 +156,14 @@ void StageBuilder::createStage(Region &region, ArrayRef<Value> partials, ArrayAt
   for (auto [value, buffer] : writes)
     written.push_back(buffer);
   if (!product) {
-    auto sweep = plan::SweepOp::create(outer, loc, domain, reads, scalars, written, partials, kinds, FlatSymbolRefAttr());
+    auto sweep =
+        plan::SweepOp::create(outer, loc, domain, reads, scalars, written, partials, kinds, FlatSymbolRefAttr());
     sweep.getBodyRegion().takeBody(region);
     return;
   }
   Value lhs = track.getBuffer(product.getLhs()), rhs = track.getBuffer(product.getRhs());
-  auto op = plan::ProductOp::create(outer, loc, lhs, rhs, product.getTransposed(), product.getSymmetric(), domain, reads,
-                                    scalars, written, partials, kinds, FlatSymbolRefAttr());
+  auto op = plan::ProductOp::create(outer, loc, lhs, rhs, product.getTransposed(), product.getSymmetric(), domain,
+                                    reads, scalars, written, partials, kinds, FlatSymbolRefAttr());
   op.getBodyRegion().takeBody(region);
 }
 
@@ -174,15 +173,16 @@ void StageBuilder::createCombines(ArrayRef<Value> partials) {
     Value result = reduction->getResult(0);
     plan::CombineKind kind = getCombineKind(reduction);
     if (!isa<RankedTensorType>(result.getType())) {
-      track.numbers[result] = plan::CombineOp::create(outer, loc, outer.getF64Type(), kind, partial, FlatSymbolRefAttr());
+      track.numbers[result] =
+          plan::CombineOp::create(outer, loc, outer.getF64Type(), kind, partial, FlatSymbolRefAttr());
       continue;
     }
     auto domain = Schedule::getDomain(cast<RankedTensorType>(result.getType()));
     auto type = plan::BufferType::get(builder.getContext(), domain.first, domain.second,
                                       getElementTypeOrSelf(result.getType()));
     bool acrossCut = track.getSchedule().getKept().lookup(result).acrossCut;
-    track.buffers[result] = plan::ScratchOp::create(outer, loc, type,
-                                                    acrossCut ? plan::Lifetime::Layer : plan::Lifetime::Worker);
+    track.buffers[result] =
+        plan::ScratchOp::create(outer, loc, type, acrossCut ? plan::Lifetime::Layer : plan::Lifetime::Worker);
     plan::FoldOp::create(outer, loc, kind, partial, track.buffers[result], FlatSymbolRefAttr());
   }
 }

@@ -25,7 +25,8 @@ LogicalResult Totals::collect(Operation *body) {
       contributions[&op] = received[&op] =
           getOrCreate(name, convert(over.getKind()), static_cast<plan::Reach>(over.getReach()));
     } else if (auto contribute = dyn_cast<ContributeOp>(op)) {
-      contributions[&op] = getOrCreate("model." + contribute.getTotal().str(), convert(contribute.getKind()), plan::Reach::Model);
+      contributions[&op] =
+          getOrCreate("model." + contribute.getTotal().str(), convert(contribute.getKind()), plan::Reach::Model);
     } else if (auto publish = dyn_cast<PublishOp>(op)) {
       contributions[&op] =
           getOrCreate((bodyName + "." + publish.getName()).str(), plan::CombineKind::Sum, plan::Reach::Model);
@@ -39,13 +40,6 @@ LogicalResult Totals::collect(Operation *body) {
   return success();
 }
 
-/// The op's own word for how layers are folded, if it has one.
-static std::optional<plan::CombineKind> getKind(Operation *op) {
-  return llvm::TypeSwitch<Operation *, std::optional<plan::CombineKind>>(op)
-      .Case<OverLayersOp, ContributeOp, TotalOp>([](auto typed) { return convert(typed.getKind()); })
-      .Default([](Operation *) { return std::nullopt; });
-}
-
 LogicalResult Totals::checkReceived(ArrayRef<Operation *> bodies) {
   llvm::DenseSet<size_t> contributed;
   for (auto [op, index] : contributions)
@@ -55,10 +49,6 @@ LogicalResult Totals::checkReceived(ArrayRef<Operation *> bodies) {
       auto found = received.find(&op);
       if (found != received.end() && !contributed.contains(found->second))
         return op.emitOpError() << "reads '@" << totals[found->second].name << "', to which nothing contributes";
-      const Total *total = contributions.contains(&op) ? getContribution(&op) : getReceived(&op);
-      if (std::optional<plan::CombineKind> kind = getKind(&op); kind && total->kind != *kind)
-        return op.emitOpError() << "folds '@" << total->name << "' by " << plan::stringifyCombineKind(*kind)
-                                << ", but elsewhere it is folded by " << plan::stringifyCombineKind(total->kind);
     }
   return success();
 }
@@ -82,16 +72,24 @@ bool Totals::visit(Operation *op) {
   return moved;
 }
 
+/// Visits every operation once; fails when one is behind more cuts than there are totals.
+FailureOr<bool> Totals::visitAll(ArrayRef<Operation *> bodies) {
+  bool moved = false;
+  for (Operation *body : bodies)
+    for (Operation &op : body->getRegion(0).front()) {
+      moved |= visit(&op);
+      if (earliest.lookup(&op) > static_cast<int64_t>(totals.size()))
+        return op.emitOpError() << "depends on itself through totals, a cycle";
+    }
+  return moved;
+}
+
 LogicalResult Totals::placeCuts(ArrayRef<Operation *> bodies) {
-  for (bool moved = true; moved;) {
-    moved = false;
-    for (Operation *body : bodies)
-      for (Operation &op : body->getRegion(0).front()) {
-        moved |= visit(&op);
-        if (earliest.lookup(&op) > static_cast<int64_t>(totals.size()))
-          return op.emitOpError() << "depends on itself through totals, a cycle";
-      }
-  }
+  FailureOr<bool> moved = true;
+  while (succeeded(moved) && *moved)
+    moved = visitAll(bodies);
+  if (failed(moved))
+    return failure();
   for (const Total &total : totals)
     numSegments = std::max(numSegments, total.cut + 2);
   for (Operation *body : bodies)

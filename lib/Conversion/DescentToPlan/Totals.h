@@ -43,6 +43,7 @@ private:
   llvm::LogicalResult collect(mlir::Operation *body);
   llvm::LogicalResult checkReceived(llvm::ArrayRef<mlir::Operation *> bodies);
   llvm::LogicalResult placeCuts(llvm::ArrayRef<mlir::Operation *> bodies);
+  mlir::FailureOr<bool> visitAll(llvm::ArrayRef<mlir::Operation *> bodies);
   bool visit(mlir::Operation *op);
 
   std::vector<Total> totals;

@@ -10,63 +10,66 @@ using namespace descent;
 // What the track is given
 //===----------------------------------------------------------------------===//
 
+bool descent::isPlainConstant(Operation *op) {
+  auto constant = dyn_cast<arith::ConstantOp>(op);
+  auto real = constant ? dyn_cast<FloatAttr>(constant.getValue()) : FloatAttr();
+  return constant && (!real || llvm::is_contained({-1.0, 0.0, 1.0}, real.getValueAsDouble()));
+}
+
 static plan::BufferType getBufferType(Value argument, Type element) {
   auto [rows, cols] = Schedule::getDomain(cast<RankedTensorType>(argument.getType()));
   return plan::BufferType::get(argument.getContext(), rows, cols, element);
 }
 
-LogicalResult TrackBuilder::declareArgument(BlockArgument argument, RoleAttr role) {
+/// A tensor that lies in the caller's memory.
+Value TrackBuilder::declareTensor(BlockArgument argument, RoleAttr role) {
   Location loc = argument.getLoc();
-  auto number = [&](plan::Number kind) {
-    numbers[argument] = plan::NumberOp::create(builder, loc, builder.getF64Type(), kind);
-  };
+  if (role.getKind() == RoleKind::Param)
+    return plan::WeightOp::create(builder, loc, getBufferType(argument, storage.weight));
+  plan::BufferType read = getBufferType(argument, storage.gradient);
+  if (role.getKind() == RoleKind::Grad)
+    return plan::GradientOp::create(builder, loc, read);
+  if (role.getKind() == RoleKind::Input)
+    return plan::InputOp::create(builder, loc, read, role.getName());
+  auto init = role.getInit() == InitKind::Param ? plan::StateInit::Parameter : plan::StateInit::Value;
+  auto initAttr = plan::StateInitAttr::get(builder.getContext(), init);
+  return plan::StateOp::create(builder, loc, getBufferType(argument, storage.state), role.getName(), initAttr,
+                               role.getValue() ? role.getValue() : builder.getF64FloatAttr(0.0));
+}
+
+/// A number that the driver or the caller knows; null if it has no source.
+Value TrackBuilder::declareNumber(BlockArgument argument, RoleAttr role) {
+  Location loc = argument.getLoc();
+  Type real = builder.getF64Type();
   switch (role.getKind()) {
-  case RoleKind::Param:
-    buffers[argument] = plan::WeightOp::create(builder, loc, getBufferType(argument, storage.weight));
-    break;
-  case RoleKind::Grad:
-    buffers[argument] = plan::GradientOp::create(builder, loc, getBufferType(argument, storage.gradient));
-    break;
-  case RoleKind::Input:
-    buffers[argument] = plan::InputOp::create(builder, loc, getBufferType(argument, storage.gradient), role.getName());
-    break;
-  case RoleKind::State:
-  case RoleKind::RowState:
-  case RoleKind::ColumnState: {
-    auto init = role.getInit() == InitKind::Param ? plan::StateInit::Parameter : plan::StateInit::Value;
-    FloatAttr value = role.getValue() ? role.getValue() : builder.getF64FloatAttr(0.0);
-    auto initAttr = plan::StateInitAttr::get(builder.getContext(), init);
-    buffers[argument] =
-        plan::StateOp::create(builder, loc, getBufferType(argument, storage.state), role.getName(), initAttr, value);
-    break;
-  }
   case RoleKind::LayerState:
-    numbers[argument] =
-        plan::LayerStateOp::create(builder, loc, builder.getF64Type(), role.getName(),
-                                   role.getValue() ? role.getValue() : builder.getF64FloatAttr(0.0));
-    break;
+    return plan::LayerStateOp::create(builder, loc, real, role.getName(),
+                                      role.getValue() ? role.getValue() : builder.getF64FloatAttr(0.0));
   case RoleKind::Hyper:
-    if (!role.getValue())
-      return emitError(loc) << "hyperparameter '" << role.getName().getValue() << "' has no default and the group gives none";
-    numbers[argument] = plan::HyperOp::create(builder, loc, builder.getF64Type(), role.getName(), role.getValue());
-    break;
+    return role.getValue() ? plan::HyperOp::create(builder, loc, real, role.getName(), role.getValue()) : Value();
   case RoleKind::Factor:
-    numbers[argument] = plan::FactorOp::create(builder, loc, builder.getF64Type(), role.getName());
-    break;
+    return plan::FactorOp::create(builder, loc, real, role.getName());
   case RoleKind::Step:
-    number(plan::Number::Step);
-    break;
+    return plan::NumberOp::create(builder, loc, real, plan::Number::Step);
   case RoleKind::Updates:
-    number(plan::Number::Updates);
-    break;
+    return plan::NumberOp::create(builder, loc, real, plan::Number::Updates);
   case RoleKind::Loss:
-    number(plan::Number::Loss);
-    break;
-  case RoleKind::GroupState:
-  case RoleKind::ModelState:
-    return emitError(loc) << "states of group or model scope are not supported yet";
+    return plan::NumberOp::create(builder, loc, real, plan::Number::Loss);
+  default:
+    return {};
   }
-  return success();
+}
+
+LogicalResult TrackBuilder::declareArgument(BlockArgument argument, RoleAttr role) {
+  if (role.isTensor()) {
+    buffers[argument] = declareTensor(argument, role);
+    return success();
+  }
+  numbers[argument] = declareNumber(argument, role);
+  if (numbers[argument])
+    return success();
+  return emitError(argument.getLoc()) << stringifyRoleKind(role.getKind()) << " '" << role.getName().getValue()
+                                      << "' has no value: give the group one";
 }
 
 LogicalResult TrackBuilder::declareArguments(Region &body, ArrayAttr roles) {
@@ -75,6 +78,30 @@ LogicalResult TrackBuilder::declareArguments(Region &body, ArrayAttr roles) {
     if (failed(declareArgument(argument, cast<RoleAttr>(role))))
       return failure();
   return success();
+}
+
+/// The constants that stages use, as one piece of work: they come from outside the stages, so that iterations with
+/// different coefficients share a kernel.
+void TrackBuilder::declareConstants() {
+  SmallVector<Value> constants;
+  for (auto constant : source->getOps<arith::ConstantOp>()) {
+    bool isUsedByTensors = llvm::any_of(constant->getUsers(), llvm::IsaPred<BroadcastOp>);
+    if (isUsedByTensors && !isPlainConstant(constant))
+      constants.push_back(constant);
+  }
+  if (constants.empty())
+    return;
+  Location loc = constants.front().getLoc();
+  SmallVector<Type> types(constants.size(), builder.getF64Type());
+  auto scalars = plan::ScalarsOp::create(builder, loc, types, ValueRange(), FlatSymbolRefAttr());
+  for (auto [constant, number] : llvm::zip(constants, scalars.getResults()))
+    numbers[constant] = number;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(&scalars.getBodyRegion());
+  SmallVector<Value> yielded;
+  for (Value constant : constants)
+    yielded.push_back(builder.clone(*constant.getDefiningOp())->getResult(0));
+  plan::YieldOp::create(builder, loc, yielded);
 }
 
 //===----------------------------------------------------------------------===//
@@ -95,7 +122,8 @@ Value TrackBuilder::declareLeaf(Operation *op) {
     return number(size.getSide() == Side::Rows ? plan::Number::Rows : plan::Number::Cols);
   Value rows = number(plan::Number::Rows), cols = number(plan::Number::Cols);
   Type real = builder.getF64Type();
-  auto scalars = plan::ScalarsOp::create(builder, op->getLoc(), TypeRange(real), ValueRange{rows, cols}, FlatSymbolRefAttr());
+  auto scalars =
+      plan::ScalarsOp::create(builder, op->getLoc(), TypeRange(real), ValueRange{rows, cols}, FlatSymbolRefAttr());
   OpBuilder::InsertionGuard guard(builder);
   Block *body = builder.createBlock(&scalars.getBodyRegion(), {}, {real, real}, {op->getLoc(), op->getLoc()});
   Value result;
@@ -139,7 +167,8 @@ void TrackBuilder::buildScalars(ArrayRef<Operation *> work, Value root) {
   for (Value input : inputs)
     operands.push_back(numbers.lookup(input));
   Type real = builder.getF64Type();
-  auto scalars = plan::ScalarsOp::create(builder, loc, SmallVector<Type>(outputs.size(), real), operands, FlatSymbolRefAttr());
+  auto scalars =
+      plan::ScalarsOp::create(builder, loc, SmallVector<Type>(outputs.size(), real), operands, FlatSymbolRefAttr());
   OpBuilder::InsertionGuard guard(builder);
   SmallVector<Type> types(inputs.size(), real);
   Block *body = builder.createBlock(&scalars.getBodyRegion(), {}, types, SmallVector<Location>(inputs.size(), loc));
@@ -182,8 +211,8 @@ void TrackBuilder::buildReadyNumbers(Time time) {
     bool isTensorWork = llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>);
     for (Value operand : op.getOperands())
       if (Operation *producer = operand.getDefiningOp();
-          isTensorWork && producer && schedule->getWork(producer) == Work::Number && !isa<arith::ConstantOp>(producer) &&
-          !(time < schedule->getTime(producer)) && !totals.getReceived(producer))
+          isTensorWork && producer && schedule->getWork(producer) == Work::Number &&
+          !isa<arith::ConstantOp>(producer) && !(time < schedule->getTime(producer)) && !totals.getReceived(producer))
         collect(operand, work);
   }
   if (!work.empty())
@@ -226,8 +255,8 @@ void TrackBuilder::buildCut(int64_t index) {
     if (auto skip = dyn_cast<SkipWhenOp>(op); skip && totals.getEarliest(skip) == index)
       plan::GuardOp::create(builder, loc, getNumber(skip.getValue()));
   }
-  auto cut = plan::CutOp::create(builder, loc, SmallVector<Type>(from.size(), builder.getF64Type()), index, contributions,
-                                 builder.getArrayAttr(to), builder.getArrayAttr(from));
+  auto cut = plan::CutOp::create(builder, loc, SmallVector<Type>(from.size(), builder.getF64Type()), index,
+                                 contributions, builder.getArrayAttr(to), builder.getArrayAttr(from));
   for (auto [value, result] : llvm::zip(received, cut.getResults()))
     numbers[value] = result;
 }
@@ -274,7 +303,8 @@ LogicalResult TrackBuilder::buildGroup(GroupOp group, OptimizerOp rule) {
     return failure();
   schedule.emplace(std::move(*computed));
   auto stored = group.getStored() ? builder.getStringAttr(stringifyStored(*group.getStored())) : StringAttr();
-  auto groupClass = plan::GroupClassAttr::get(builder.getContext(), static_cast<plan::GroupClass>(group.getGroupClass()));
+  auto groupClass =
+      plan::GroupClassAttr::get(builder.getContext(), static_cast<plan::GroupClass>(group.getGroupClass()));
   auto track = plan::TrackOp::create(builder, group.getLoc(), UnitAttr(), group.getNameAttr(), groupClass, stored,
                                      rule->getAttrOfType<StringAttr>("descent.rule"),
                                      rule->getAttrOfType<StringAttr>("descent.norm"));
@@ -282,6 +312,7 @@ LogicalResult TrackBuilder::buildGroup(GroupOp group, OptimizerOp rule) {
   builder.createBlock(&track.getRegion());
   if (failed(declareArguments(rule.getBody(), rule.getRoles())))
     return failure();
+  declareConstants();
   buildStages();
   buildEnd(rule.getBody().front());
   return success();

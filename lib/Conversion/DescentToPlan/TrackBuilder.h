@@ -11,6 +11,9 @@ struct StorageTypes {
   mlir::Type weight, gradient, state;
 };
 
+/// A constant that every kernel may contain: -1, 0, 1, or no real number.
+bool isPlainConstant(mlir::Operation *op);
+
 /// Emits a track's operations in order: what it is given, then stages, numbers and cuts.
 class TrackBuilder {
 public:
@@ -30,7 +33,9 @@ public:
 private:
   llvm::LogicalResult declareArguments(mlir::Region &body, mlir::ArrayAttr roles);
   llvm::LogicalResult declareArgument(mlir::BlockArgument argument, RoleAttr role);
-  void declareKept();
+  mlir::Value declareTensor(mlir::BlockArgument argument, RoleAttr role);
+  mlir::Value declareNumber(mlir::BlockArgument argument, RoleAttr role);
+  void declareConstants();
   void buildStages();
   void buildOrientations(Time time);
   void buildCut(int64_t index);

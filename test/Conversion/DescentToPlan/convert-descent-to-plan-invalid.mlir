@@ -1,0 +1,64 @@
+// RUN: descent-opt %s -split-input-file -verify-diagnostics -convert-descent-to-plan=storage=f64
+
+// The published number needs the total, and the contribution needs the published number.
+descent.shared @shared() {
+  %n = descent.total sum @circle : f64
+  descent.publish "n" = %n
+}
+descent.optimizer @rule(%w: param, %g: grad) {
+  // expected-error @+1 {{'descent.published' op depends on itself through totals, a cycle}}
+  %n = descent.published @shared "n"
+  %ns = descent.broadcast %n : f64 to tensor<?x?xf64>
+  %x = arith.mulf %g, %ns : tensor<?x?xf64>
+  %s = descent.reduce sum %x : tensor<?x?xf64> to f64
+  descent.contribute sum %s to @circle
+  %w1 = arith.subf %w, %x : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @a_cycle_is_refused {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
+descent.shared @shared() {
+  // expected-error @+1 {{'descent.total' op reads '@model.nothing', to which nothing contributes}}
+  %n = descent.total sum @nothing : f64
+  descent.publish "n" = %n
+}
+descent.optimizer @rule(%w: param, %g: grad) {
+  %w1 = arith.subf %w, %g : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @a_total_without_contributions_is_refused {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
+descent.optimizer @rule(%w: param, %g: grad) {
+  // expected-error @+1 {{'descent.lmo' op has no place in a plan; lower it first ('descent-expand')}}
+  %u = descent.lmo #descent.max, %g : tensor<?x?xf64>
+  descent.update %w = %u : tensor<?x?xf64>
+}
+descent.recipe @a_norm_must_be_lowered_first {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
+descent.optimizer @rule(%w: param, %g: grad) {
+  %w1 = arith.subf %w, %g : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @rules_are_instantiated_first {
+  descent.group "a" uses @rule class any
+  // expected-error @+1 {{'descent.group' op shares its rule with another group; instantiate it first}}
+  descent.group "b" uses @rule class any
+}
+
+// -----
+
+// expected-error @+1 {{needs one 'descent.recipe', found 0}}
+module {
+}

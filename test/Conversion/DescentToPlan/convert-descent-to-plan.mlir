@@ -1,0 +1,227 @@
+// RUN: descent-opt %s -split-input-file -convert-descent-to-plan=storage=f64 | FileCheck %s
+
+// Element-wise operations over the same entries share one sweep, and so do their stores.
+// CHECK-LABEL: plan.program @elementwise_work_shares_a_sweep segments 1
+// CHECK: %[[W:.*]] = plan.weight
+// CHECK: %[[G:.*]] = plan.gradient
+// CHECK: %[[M:.*]] = plan.state "m"
+// CHECK: plan.sweep over <rows, cols>
+// CHECK-SAME: reads(%{{[0-9]+}}, %{{[0-9]+}}, %{{[0-9]+}} :
+// CHECK-SAME: writes(%[[W]], %[[M]]
+// CHECK-NOT: plan.sweep
+descent.optimizer @rule(%w: param, %g: grad, %m: state, %beta: hyper = 0.9) {
+  %betas = descent.broadcast %beta : f64 to tensor<?x?xf64>
+  %old = arith.mulf %m, %betas : tensor<?x?xf64>
+  %m1 = arith.addf %old, %g : tensor<?x?xf64>
+  %w1 = arith.subf %w, %m1 : tensor<?x?xf64>
+  descent.update %w = %w1, %m = %m1 : tensor<?x?xf64>, tensor<?x?xf64>
+}
+descent.recipe @elementwise_work_shares_a_sweep {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
+// What needs the whole norm is a second sweep; the first only reduces.
+// CHECK-LABEL: plan.program @sweep_after_its_own_reduction_is_kept
+// CHECK: plan.sweep over <rows, cols> reads(%{{.*}} : {{.*}}) reduces [sum]
+// CHECK: plan.combine sum
+// CHECK: plan.scalars
+// CHECK: math.sqrt
+// CHECK: plan.sweep over <rows, cols>
+// CHECK-SAME: writes
+descent.optimizer @rule(%w: param, %g: grad) {
+  %n2 = descent.reduce sum_squares %g : tensor<?x?xf64> to f64
+  %n = math.sqrt %n2 : f64
+  %norms = descent.broadcast %n : f64 to tensor<?x?xf64>
+  %u = arith.divf %g, %norms : tensor<?x?xf64>
+  %w1 = arith.subf %w, %u : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @sweep_after_its_own_reduction_is_kept {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
+// A number a row is a reduction to blocks of columns and a fold; the state is stored in a sweep of its own shape.
+// CHECK-LABEL: plan.program @numbers_of_rows_are_folded
+// CHECK: %[[P:.*]] = plan.scratch worker : <col_blocks, rows, f64>
+// CHECK: plan.sweep over <rows, cols> {{.*}} reduces [sum] into(%[[P]]
+// CHECK: %[[R:.*]] = plan.scratch worker : <one, rows, f64>
+// CHECK: plan.fold sum %[[P]] into %[[R]]
+// CHECK: plan.sweep over <one, rows>
+// CHECK: plan.sweep over <rows, cols>
+// CHECK-SAME: <one, rows, f64>
+descent.optimizer @rule(%w: param, %g: grad, %v: row_state) {
+  %r = descent.reduce sum_squares %g : tensor<?x?xf64> to tensor<?xf64, #descent.dims<rows>>
+  %v1 = arith.addf %v, %r : tensor<?xf64, #descent.dims<rows>>
+  %vs = descent.broadcast %v1 : tensor<?xf64, #descent.dims<rows>> to tensor<?x?xf64>
+  %u = arith.divf %g, %vs : tensor<?x?xf64>
+  %w1 = arith.subf %w, %u : tensor<?x?xf64>
+  descent.update %w = %w1, %v = %v1 : tensor<?x?xf64>, tensor<?xf64, #descent.dims<rows>>
+}
+descent.recipe @numbers_of_rows_are_folded {
+  descent.group "all" uses @rule class any stored out_in
+}
+
+// -----
+
+// The old momentum is read after the reduction, so the new one is not stored before.
+// CHECK-LABEL: plan.program @a_state_is_stored_after_its_last_reader
+// CHECK: %[[M:.*]] = plan.state "m"
+// CHECK: plan.sweep
+// CHECK-NOT: writes(%[[M]]
+// CHECK: reduces [sum]
+// CHECK: plan.combine
+// CHECK: plan.sweep
+// CHECK-SAME: writes(%{{[0-9]+}}, %[[M]] :
+descent.optimizer @rule(%w: param, %g: grad, %m: state) {
+  %m1 = arith.addf %m, %g : tensor<?x?xf64>
+  %n = descent.reduce sum %m1 : tensor<?x?xf64> to f64
+  %ns = descent.broadcast %n : f64 to tensor<?x?xf64>
+  %x = arith.mulf %m, %ns : tensor<?x?xf64>
+  %w1 = arith.subf %w, %x : tensor<?x?xf64>
+  descent.update %w = %w1, %m = %m1 : tensor<?x?xf64>, tensor<?x?xf64>
+}
+descent.recipe @a_state_is_stored_after_its_last_reader {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
+// Two states that exchange their contents do so in one sweep.
+// CHECK-LABEL: plan.program @states_can_be_exchanged
+// CHECK: %[[A:.*]] = plan.state "a"
+// CHECK: %[[B:.*]] = plan.state "b"
+// CHECK: plan.sweep
+// CHECK-SAME: writes(%{{[0-9]+}}, %[[A]], %[[B]] :
+// CHECK-NOT: plan.sweep
+descent.optimizer @rule(%w: param, %g: grad, %a: state, %b: state) {
+  %w1 = arith.subf %w, %g : tensor<?x?xf64>
+  descent.update %w = %w1, %a = %b, %b = %a : tensor<?x?xf64>, tensor<?x?xf64>, tensor<?x?xf64>
+}
+descent.recipe @states_can_be_exchanged {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
+// What the cut does not need sinks below it: the products happen once the maximum is known, and no model-sized
+// direction is kept over the cut.
+// CHECK-LABEL: plan.program @a_direction_sinks_below_the_cut segments 2
+// CHECK: plan.total max @all.0 in group
+// CHECK-NOT: plan.scratch layer
+// CHECK-NOT: plan.product
+// CHECK: plan.cut 0
+// CHECK: plan.orient
+// CHECK: plan.product
+descent.optimizer @all(%w: param, %g: grad) {
+  %x = descent.orient %g : tensor<?x?xf64> to tensor<?x?xf64, #descent.dims<short, long>>
+  %a = descent.product %x, %x transposed symmetric : tensor<?x?xf64, #descent.dims<short, long>>, tensor<?x?xf64, #descent.dims<short, long>> to tensor<?x?xf64, #descent.dims<short, short>>
+  %y = descent.product %a, %x : tensor<?x?xf64, #descent.dims<short, short>>, tensor<?x?xf64, #descent.dims<short, long>> to tensor<?x?xf64, #descent.dims<short, long>>
+  %u = descent.orient %y : tensor<?x?xf64, #descent.dims<short, long>> to tensor<?x?xf64>
+  %n = descent.reduce sum %g : tensor<?x?xf64> to f64
+  %top = descent.over_layers max %n in group
+  %tops = descent.broadcast %top : f64 to tensor<?x?xf64>
+  %v = arith.mulf %u, %tops : tensor<?x?xf64>
+  %w1 = arith.subf %w, %v : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @a_direction_sinks_below_the_cut {
+  descent.group "all" uses @all class matrix
+}
+
+// -----
+
+// What the maximum does need lives as long as the layer when it is used again behind the cut.
+// CHECK-LABEL: plan.program @scratch_lives_over_a_cut
+// CHECK: plan.scratch layer : <rows, cols, f64>
+// CHECK: plan.cut 0
+descent.optimizer @all(%w: param, %g: grad, %m: state) {
+  %x = arith.mulf %m, %g : tensor<?x?xf64>
+  %n = descent.reduce sum %x : tensor<?x?xf64> to f64
+  %top = descent.over_layers max %n in group
+  %tops = descent.broadcast %top : f64 to tensor<?x?xf64>
+  %v = arith.mulf %x, %tops : tensor<?x?xf64>
+  %w1 = arith.subf %w, %v : tensor<?x?xf64>
+  descent.update %w = %w1, %m = %g : tensor<?x?xf64>, tensor<?x?xf64>
+}
+descent.recipe @scratch_lives_over_a_cut {
+  descent.group "all" uses @all class any
+}
+
+// -----
+
+// Element-wise work on a product is its epilogue.
+// CHECK-LABEL: plan.program @a_product_has_an_epilogue
+// CHECK: plan.product %[[X:[0-9]+]], %[[X]] transposed symmetric
+// CHECK: ^bb0(%[[ACC:[a-z0-9]+]]: f64
+// CHECK: arith.mulf %[[ACC]]
+// CHECK: plan.product
+// CHECK-SAME: reads(%[[X]] : !plan.buffer<short, long, f64>)
+descent.optimizer @rule(%w: param, %g: grad, %c: hyper = 2.0) {
+  %x = descent.orient %g : tensor<?x?xf64> to tensor<?x?xf64, #descent.dims<short, long>>
+  %a = descent.product %x, %x transposed symmetric : tensor<?x?xf64, #descent.dims<short, long>>, tensor<?x?xf64, #descent.dims<short, long>> to tensor<?x?xf64, #descent.dims<short, short>>
+  %cs = descent.broadcast %c : f64 to tensor<?x?xf64, #descent.dims<short, short>>
+  %b = arith.mulf %a, %cs : tensor<?x?xf64, #descent.dims<short, short>>
+  %y = descent.product %b, %x : tensor<?x?xf64, #descent.dims<short, short>>, tensor<?x?xf64, #descent.dims<short, long>> to tensor<?x?xf64, #descent.dims<short, long>>
+  %z = arith.addf %y, %x : tensor<?x?xf64, #descent.dims<short, long>>
+  %u = descent.orient %z : tensor<?x?xf64, #descent.dims<short, long>> to tensor<?x?xf64>
+  %w1 = arith.subf %w, %u : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @a_product_has_an_epilogue {
+  descent.group "all" uses @rule class matrix
+}
+
+// -----
+
+// Nothing is stored before the decision to skip, though the sweep that counts could.
+// CHECK-LABEL: plan.program @nothing_is_stored_before_the_decision_to_skip segments 3
+// CHECK: plan.track @all
+// CHECK: plan.sweep
+// CHECK-NOT: writes
+// CHECK: plan.cut 0
+// CHECK: plan.cut 1
+// CHECK: plan.sweep
+// CHECK-SAME: writes
+// CHECK: plan.track shared @guard
+// CHECK: plan.guard
+// CHECK: plan.cut 1
+descent.shared @guard() {
+  %n = descent.total sum @bad : f64
+  descent.skip_when %n
+}
+descent.optimizer @rule(%w: param, %g: grad) {
+  %n = descent.reduce sum %g : tensor<?x?xf64> to f64
+  descent.contribute sum %n to @bad
+  %w1 = arith.subf %w, %g : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @nothing_is_stored_before_the_decision_to_skip {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
+// A truth value is computed again where it is used: it has no storage type.
+// CHECK-LABEL: plan.program @truth_values_are_computed_again
+// CHECK: plan.sweep
+// CHECK: arith.cmpf
+// CHECK: plan.sweep
+// CHECK: arith.cmpf
+// CHECK-NOT: xi1
+descent.optimizer @rule(%w: param, %g: grad, %m: state) {
+  %zero = arith.constant 0.0 : f64
+  %zeros = descent.broadcast %zero : f64 to tensor<?x?xf64>
+  %positive = arith.cmpf ogt, %m, %zeros : tensor<?x?xf64>
+  %x = arith.select %positive, %g, %zeros : tensor<?x?xi1>, tensor<?x?xf64>
+  %n = descent.reduce sum %x : tensor<?x?xf64> to f64
+  %ns = descent.broadcast %n : f64 to tensor<?x?xf64>
+  %y = arith.select %positive, %ns, %w : tensor<?x?xi1>, tensor<?x?xf64>
+  descent.update %w = %y, %m = %g : tensor<?x?xf64>, tensor<?x?xf64>
+}
+descent.recipe @truth_values_are_computed_again {
+  descent.group "all" uses @rule class any
+}
