@@ -24,10 +24,6 @@ def Plan_Dialect : Dialect {
 
 class Plan_I32Enum<string name, string summary, list<I32EnumAttrCase> cases> : I32EnumAttr<name, summary, cases> {
   let cppNamespace = "::descent::plan";
-  let genSpecializedAttr = 0;
-}
-class Plan_EnumAttr<EnumAttrInfo info, string name> : EnumAttr<Plan_Dialect, info, name> {
-  let assemblyFormat = "$value";
 }
 
 def Plan_Extent : Plan_I32Enum<"Extent", "a size that is known when the plan is made", [
@@ -44,25 +40,21 @@ def Plan_Extent : Plan_I32Enum<"Extent", "a size that is known when the plan is 
 def Plan_CombineKind : Plan_I32Enum<"CombineKind", "how partial results are folded", [
   I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Max", 1, "max">, I32EnumAttrCase<"Min", 2, "min">
 ]>;
-def Plan_CombineKindAttr : Plan_EnumAttr<Plan_CombineKind, "combine">;
 
 def Plan_Reach : Plan_I32Enum<"Reach", "which layers meet in a total", [
   I32EnumAttrCase<"Parameter", 0, "parameter">,
   I32EnumAttrCase<"Group", 1, "group">,
   I32EnumAttrCase<"Model", 2, "model">
 ]>;
-def Plan_ReachAttr : Plan_EnumAttr<Plan_Reach, "reach">;
 
 def Plan_Lifetime : Plan_I32Enum<"Lifetime", "how long scratch memory lives", [
   I32EnumAttrCase<"Worker", 0, "worker">,  // within a segment: one copy a worker
   I32EnumAttrCase<"Layer", 1, "layer">     // across a cut: one copy a layer
 ]>;
-def Plan_LifetimeAttr : Plan_EnumAttr<Plan_Lifetime, "lifetime">;
 
 def Plan_GroupClass : Plan_I32Enum<"GroupClass", "what a group accepts as a layer", [
   I32EnumAttrCase<"Any", 0, "any">, I32EnumAttrCase<"Matrix", 1, "matrix">, I32EnumAttrCase<"Vector", 2, "vector">
 ]>;
-def Plan_GroupClassAttr : Plan_EnumAttr<Plan_GroupClass, "group_class">;
 
 def Plan_Number : Plan_I32Enum<"Number", "a number that the driver knows", [
   I32EnumAttrCase<"Rows", 0, "rows">,
@@ -72,12 +64,10 @@ def Plan_Number : Plan_I32Enum<"Number", "a number that the driver knows", [
   I32EnumAttrCase<"Loss", 4, "loss">,
   I32EnumAttrCase<"GradientScale", 5, "gradient_scale">
 ]>;
-def Plan_NumberAttr : Plan_EnumAttr<Plan_Number, "number">;
 
 def Plan_StateInit : Plan_I32Enum<"StateInit", "the initial content of a state", [
   I32EnumAttrCase<"Value", 0, "value">, I32EnumAttrCase<"Parameter", 1, "parameter">
 ]>;
-def Plan_StateInitAttr : Plan_EnumAttr<Plan_StateInit, "state_init">;
 
 def Plan_DomainAttr : AttrDef<Plan_Dialect, "Domain"> {
   let mnemonic = "domain";

@@ -86,7 +86,7 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
   }];
   let arguments = (ins Plan_DomainAttr:$domain, Variadic<Plan_BufferType>:$reads, Variadic<F64>:$scalars,
     Variadic<Plan_BufferType>:$writes, Variadic<Plan_BufferType>:$partials,
-    TypedArrayAttrBase<Plan_CombineKindAttr, "how each reduction folds">:$reductions,
+    TypedArrayAttrBase<Plan_CombineKind, "how each reduction folds">:$reductions,
       OptionalAttr<FlatSymbolRefAttr>:$kernel);
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{
@@ -128,7 +128,7 @@ def Plan_ProductOp : Plan_StageOp<"product"> {
     Plan_DomainAttr:$domain,
     Variadic<Plan_BufferType>:$reads, Variadic<F64>:$scalars, Variadic<Plan_BufferType>:$writes,
       Variadic<Plan_BufferType>:$partials,
-    TypedArrayAttrBase<Plan_CombineKindAttr, "how each reduction folds">:$reductions,
+    TypedArrayAttrBase<Plan_CombineKind, "how each reduction folds">:$reductions,
       OptionalAttr<FlatSymbolRefAttr>:$kernel);
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{
@@ -204,7 +204,7 @@ def Plan_CombineOp : Plan_Op<"combine"> {
     }
     ```
   }];
-  let arguments = (ins Plan_CombineKindAttr:$kind, Plan_BufferType:$partials, OptionalAttr<FlatSymbolRefAttr>:$kernel);
+  let arguments = (ins Plan_CombineKind:$kind, Plan_BufferType:$partials, OptionalAttr<FlatSymbolRefAttr>:$kernel);
   let results = (outs F64:$result);
   let assemblyFormat = "$kind $partials (`kernel` $kernel^)? attr-dict `:` type($partials)";
   let hasVerifier = 1;
@@ -235,7 +235,7 @@ def Plan_FoldOp : Plan_Op<"fold"> {
     }
     ```
   }];
-  let arguments = (ins Plan_CombineKindAttr:$kind, Plan_BufferType:$partials, Plan_BufferType:$target,
+  let arguments = (ins Plan_CombineKind:$kind, Plan_BufferType:$partials, Plan_BufferType:$target,
     OptionalAttr<FlatSymbolRefAttr>:$kernel);
   let assemblyFormat = [{
     $kind $partials `into` $target (`kernel` $kernel^)? attr-dict `:` type($partials) `,` type($target)
@@ -337,7 +337,7 @@ def Plan_TotalOp : Plan_Op<"total", [Symbol, HasParent<"ProgramOp">]> {
     Folds what the layers contribute at one cut, in the order of the layer table, in f64. With reach `parameter` the
     batch members of one entry of the table meet, with `group` the layers of one track, with `model` all.
   }];
-  let arguments = (ins Plan_CombineKindAttr:$kind, SymbolNameAttr:$sym_name, Plan_ReachAttr:$reach);
+  let arguments = (ins Plan_CombineKind:$kind, SymbolNameAttr:$sym_name, Plan_Reach:$reach);
   let assemblyFormat = "$kind $sym_name `in` $reach attr-dict";
 }
 
@@ -375,7 +375,7 @@ def Plan_TrackOp : Plan_Op<"track", [Symbol, HasParent<"ProgramOp">, NoTerminato
     }
     ```
   }];
-  let arguments = (ins UnitAttr:$shared, SymbolNameAttr:$sym_name, Plan_GroupClassAttr:$group_class,
+  let arguments = (ins UnitAttr:$shared, SymbolNameAttr:$sym_name, Plan_GroupClass:$group_class,
     OptionalAttr<StrAttr>:$stored, OptionalAttr<StrAttr>:$rule, OptionalAttr<StrAttr>:$norm);
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{

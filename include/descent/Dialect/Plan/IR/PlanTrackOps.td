@@ -36,7 +36,7 @@ def Plan_InputOp : Plan_Op<"input", [HasParent<"TrackOp">]> {
 def Plan_StateOp : Plan_Op<"state", [HasParent<"TrackOp">]> {
   let summary = "a state in the caller's memory";
   let description = [{ Of element scope, or with one number a row or column. }];
-  let arguments = (ins StrAttr:$name, Plan_StateInitAttr:$init, DefaultValuedAttr<F64Attr, "0.0">:$value);
+  let arguments = (ins StrAttr:$name, Plan_StateInit:$init, DefaultValuedAttr<F64Attr, "0.0">:$value);
   let results = (outs Plan_BufferType:$result);
   let assemblyFormat = "$name `init` $init $value attr-dict `:` type($result)";
 }
@@ -45,7 +45,7 @@ def Plan_ScratchOp : Plan_Op<"scratch", [HasParent<"TrackOp">]> {
   let description = [{
     With lifetime `worker` it lives within a segment, one copy a worker; with `layer` across cuts, one copy a layer.
   }];
-  let arguments = (ins Plan_LifetimeAttr:$lifetime);
+  let arguments = (ins Plan_Lifetime:$lifetime);
   let results = (outs Plan_BufferType:$result);
   let assemblyFormat = "$lifetime attr-dict `:` type($result)";
 }
@@ -55,7 +55,7 @@ def Plan_NumberOp : Plan_Op<"number", [Pure, HasParent<"TrackOp">]> {
     The extents of the layer, the caller's step, the count of this layer's updates with this one, the loss, or the
     factor that every gradient is multiplied by.
   }];
-  let arguments = (ins Plan_NumberAttr:$number);
+  let arguments = (ins Plan_Number:$number);
   let results = (outs F64:$result);
   let assemblyFormat = "$number attr-dict";
 }
