@@ -190,16 +190,19 @@ static llvm::DenseMap<Operation *, unsigned> numberSegments(TrackOp track) {
 static LogicalResult verifyScratch(ScratchOp scratch, const llvm::DenseMap<Operation *, unsigned> &segments) {
   std::optional<unsigned> segment;
   unsigned writers = 0;
-  for (OpOperand &use : scratch.getResult().getUses()) {
-    unsigned here = segments.lookup(use.getOwner());
+  SmallVector<Operation *> users = llvm::to_vector(scratch->getUsers());
+  llvm::sort(users, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  users.erase(llvm::unique(users), users.end());
+  for (Operation *user : users) {
+    unsigned here = segments.lookup(user);
     // (R2)
     if (segment.value_or(here) != here && scratch.getLifetime() == Lifetime::Worker) {
       InFlightDiagnostic error = scratch.emitOpError("of lifetime worker is used on both sides of a cut; say 'layer'");
-      error.attachNote(use.getOwner()->getLoc()) << "used here, in segment " << here;
+      error.attachNote(user->getLoc()) << "used here, in segment " << here;
       return error;
     }
     segment = here;
-    if (auto stage = dyn_cast<StageOpInterface>(use.getOwner()))
+    if (auto stage = dyn_cast<StageOpInterface>(user))
       writers += llvm::is_contained(stage.getStagePartials(), scratch.getResult());
   }
   // (R3)

@@ -1,0 +1,507 @@
+// RUN: descent-opt %s -split-input-file -verify-diagnostics
+
+plan.program @sweep_r1_row_numbers_do_not_fit_a_short_domain segments 1 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+
+    %v = plan.state "v" init value 0.0 : !plan.buffer<one, rows, f32>
+    %x = plan.scratch worker : !plan.buffer<short, long, f32>
+    // expected-error @below {{'plan.sweep' op reads '!plan.buffer<one, rows, f32>', which has neither the extents of the domain}}
+    plan.sweep over <short, long> reads(%v : !plan.buffer<one, rows, f32>) writes(%x : !plan.buffer<short, long, f32>) {
+    ^bb0(%vi: f32):
+      plan.yield %vi : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @sweep_r1_one_axis_of_a_square_is_ambiguous segments 1 {
+  plan.track @t class matrix {
+    %v = plan.scratch worker : !plan.buffer<one, short, f32>
+    %x = plan.scratch worker : !plan.buffer<short, short, f32>
+    // expected-error @below {{nor one number a row, a column or in all}}
+    plan.sweep over <short, short> reads(%v : !plan.buffer<one, short, f32>) writes(%x : !plan.buffer<short, short,
+        f32>) {
+    ^bb0(%vi: f32):
+      plan.yield %vi : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @sweep_r2_a_broadcast_buffer_is_not_written segments 1 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+
+    %v = plan.state "v" init value 0.0 : !plan.buffer<one, rows, f32>
+    // expected-error @below {{'plan.sweep' op writes '!plan.buffer<one, rows, f32>', which lacks the extents of the domain}}
+    plan.sweep over <rows, cols> reads(%g : !plan.buffer<rows, cols, f32>) writes(%v : !plan.buffer<one, rows, f32>) {
+    ^bb0(%gi: f32):
+      plan.yield %gi : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @sweep_r3_partial_results_count_the_domain segments 1 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+
+    %p = plan.scratch worker : !plan.buffer<col_blocks, cols, f64>
+    // expected-error @below {{'plan.sweep' op reduces into '!plan.buffer<col_blocks, cols, f64>'; partial results of the domain}}
+    plan.sweep over <rows, cols> reads(%g : !plan.buffer<rows, cols, f32>) reduces [sum] into(%p :
+        !plan.buffer<col_blocks, cols, f64>) {
+    ^bb0(%gi: f32):
+      %x = arith.extf %gi : f32 to f64
+      plan.yield %x : f64
+    }
+  }
+}
+
+// -----
+
+plan.program @sweep_r3_partial_results_are_f64 segments 1 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+
+    %p = plan.scratch worker : !plan.buffer<one, tiles, f32>
+    // expected-error @below {{partial results of the domain #plan.domain<rows, cols> are f64}}
+    plan.sweep over <rows, cols> reads(%g : !plan.buffer<rows, cols, f32>) reduces [sum] into(%p : !plan.buffer<one,
+        tiles, f32>) {
+    ^bb0(%gi: f32):
+      %x = arith.extf %gi : f32 to f64
+      plan.yield %x : f64
+    }
+  }
+}
+
+// -----
+
+plan.program @sweep_r4_an_argument_is_missing segments 1 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+
+    // expected-error @below {{'plan.sweep' op region has 1 arguments, but there are 2 values: 2 reads and 0 scalars}}
+    plan.sweep over <rows, cols> reads(%w, %g : !plan.buffer<rows, cols, f32>, !plan.buffer<rows, cols, f32>)
+        writes(%w : !plan.buffer<rows, cols, f32>) {
+    ^bb0(%wi: f32):
+      plan.yield %wi : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @sweep_r4_a_yielded_value_is_missing segments 1 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+
+    // expected-error @below {{'plan.sweep' op region must yield 1 values: 1 writes and 0 reductions}}
+    plan.sweep over <rows, cols> reads(%w : !plan.buffer<rows, cols, f32>) writes(%w : !plan.buffer<rows, cols, f32>) {
+    ^bb0(%wi: f32):
+      plan.yield
+    }
+  }
+}
+
+// -----
+
+plan.program @sweep_r4_an_argument_does_not_hold_an_entry segments 1 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f64>
+    // expected-error @below {{'plan.sweep' op region argument 0 has type 'f32', which does not hold an entry of}}
+    plan.sweep over <rows, cols> reads(%w : !plan.buffer<rows, cols, f64>) writes(%w : !plan.buffer<rows, cols, f64>) {
+    ^bb0(%wi: f32):
+      %x = arith.extf %wi : f32 to f64
+      plan.yield %x : f64
+    }
+  }
+}
+
+// -----
+
+plan.program @sweep_r5_a_reduction_is_f64 segments 1 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+
+    %p = plan.scratch worker : !plan.buffer<one, tiles, f64>
+    // expected-error @below {{'plan.sweep' op reduces a value of type 'f32'; reductions fold f64}}
+    plan.sweep over <rows, cols> reads(%g : !plan.buffer<rows, cols, f32>) reduces [sum] into(%p : !plan.buffer<one,
+        tiles, f64>) {
+    ^bb0(%gi: f32):
+      plan.yield %gi : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @product_r1_inner_extents_differ segments 1 {
+  plan.track @t class matrix {
+    %l = plan.scratch worker : !plan.buffer<short, long, f32>
+    %r = plan.scratch worker : !plan.buffer<short, long, f32>
+    %y = plan.scratch worker : !plan.buffer<short, long, f32>
+    // expected-error @below {{'plan.product' op sums over long on the left and over short on the right}}
+    plan.product %l, %r : !plan.buffer<short, long, f32>, !plan.buffer<short, long, f32> over <short, long> writes(%y
+        : !plan.buffer<short, long, f32>) {
+    ^bb0(%acc: f32):
+      plan.yield %acc : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @product_r1_the_domain_is_the_outer_extents segments 1 {
+  plan.track @t class matrix {
+    %l = plan.scratch worker : !plan.buffer<short, long, f32>
+    %r = plan.scratch worker : !plan.buffer<short, long, f32>
+    %y = plan.scratch worker : !plan.buffer<short, long, f32>
+    // expected-error @below {{'plan.product' op has the domain #plan.domain<short, long>, but the factors' outer extents are <short, short>}}
+    plan.product %l, %r transposed : !plan.buffer<short, long, f32>, !plan.buffer<short, long, f32> over <short, long>
+        writes(%y : !plan.buffer<short, long, f32>) {
+    ^bb0(%acc: f32):
+      plan.yield %acc : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @product_r2_a_symmetric_product_is_square segments 1 {
+  plan.track @t class matrix {
+    %l = plan.scratch worker : !plan.buffer<short, short, f32>
+    %r = plan.scratch worker : !plan.buffer<short, long, f32>
+    %y = plan.scratch worker : !plan.buffer<short, long, f32>
+    // expected-error @below {{'plan.product' op is symmetric, but its domain #plan.domain<short, long> is not square}}
+    plan.product %l, %r symmetric : !plan.buffer<short, short, f32>, !plan.buffer<short, long, f32> over <short, long>
+        writes(%y : !plan.buffer<short, long, f32>) {
+    ^bb0(%acc: f32):
+      plan.yield %acc : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @product_r3_a_factor_is_not_written segments 1 {
+  plan.track @t class matrix {
+    %a = plan.scratch worker : !plan.buffer<short, short, f32>
+    %x = plan.scratch worker : !plan.buffer<short, long, f32>
+    // expected-error @below {{'plan.product' op writes one of its factors; write to another buffer}}
+    plan.product %a, %x : !plan.buffer<short, short, f32>, !plan.buffer<short, long, f32> over <short, long> writes(%x
+        : !plan.buffer<short, long, f32>) {
+    ^bb0(%acc: f32):
+      plan.yield %acc : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @product_r4_the_accumulator_is_an_argument segments 1 {
+  plan.track @t class matrix {
+    %x = plan.scratch worker : !plan.buffer<short, long, f32>
+    %a = plan.scratch worker : !plan.buffer<short, short, f32>
+    // expected-error @below {{'plan.product' op region needs the accumulated entry, f32 or f64, as its first argument}}
+    plan.product %x, %x transposed : !plan.buffer<short, long, f32>, !plan.buffer<short, long, f32> over <short,
+        short> writes(%a : !plan.buffer<short, short, f32>) {
+      %c = arith.constant 0.0 : f32
+      plan.yield %c : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @product_r4_the_epilogue_fits_the_domain segments 1 {
+  plan.track @t class matrix {
+    %x = plan.scratch worker : !plan.buffer<short, long, f32>
+    %a = plan.scratch worker : !plan.buffer<short, short, f32>
+    // expected-error @below {{'plan.product' op writes '!plan.buffer<short, long, f32>', which lacks the extents of the domain}}
+    plan.product %a, %a : !plan.buffer<short, short, f32>, !plan.buffer<short, short, f32> over <short, short>
+        writes(%x : !plan.buffer<short, long, f32>) {
+    ^bb0(%acc: f32):
+      plan.yield %acc : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @orient_r1_between_native_and_wide segments 1 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+
+    %x = plan.scratch worker : !plan.buffer<rows, cols, f32>
+    // expected-error @below {{'plan.orient' op copies between <rows, cols> and <short, long>}}
+    plan.orient %g into %x : !plan.buffer<rows, cols, f32>, !plan.buffer<rows, cols, f32>
+  }
+}
+
+// -----
+
+plan.program @combine_r1_folds_tiles segments 1 {
+  plan.track @t class matrix {
+    %p = plan.scratch worker : !plan.buffer<col_blocks, rows, f64>
+    // expected-error @below {{'plan.combine' op folds <one, tiles, f64>, not '!plan.buffer<col_blocks, rows, f64>'}}
+    %s = plan.combine sum %p : !plan.buffer<col_blocks, rows, f64>
+  }
+}
+
+// -----
+
+plan.program @fold_r1_folds_blocks segments 1 {
+  plan.track @t class matrix {
+    %p = plan.scratch worker : !plan.buffer<one, tiles, f64>
+    %v = plan.scratch worker : !plan.buffer<one, rows, f32>
+    // expected-error @below {{'plan.fold' op folds <col_blocks, X, f64> or <row_blocks, X, f64>, not '!plan.buffer<one, tiles, f64>'}}
+    plan.fold sum %p into %v : !plan.buffer<one, tiles, f64>, !plan.buffer<one, rows, f32>
+  }
+}
+
+// -----
+
+plan.program @fold_r1_the_target_has_what_is_folded segments 1 {
+  plan.track @t class matrix {
+    %p = plan.scratch worker : !plan.buffer<col_blocks, rows, f64>
+    %v = plan.scratch worker : !plan.buffer<one, cols, f32>
+    // expected-error @below {{to <one, rows>, not to '!plan.buffer<one, cols, f32>'}}
+    plan.fold sum %p into %v : !plan.buffer<col_blocks, rows, f64>, !plan.buffer<one, cols, f32>
+  }
+}
+
+// -----
+
+plan.program @scalars_r1_an_argument_for_each_operand segments 1 {
+  plan.track @t class matrix {
+    %lr = plan.hyper "lr" = 0.1
+    // expected-error @below {{'plan.scalars' op region must have 1 arguments of type f64, one an operand}}
+    %x = plan.scalars(%lr) -> (f64) {
+      %c = arith.constant 1.0 : f64
+      plan.yield %c : f64
+    }
+  }
+}
+
+// -----
+
+plan.program @scalars_r1_a_value_for_each_result segments 1 {
+  plan.track @t class matrix {
+    %lr = plan.hyper "lr" = 0.1
+    // expected-error @below {{'plan.scalars' op region must yield 1 values of type f64, one a result}}
+    %x = plan.scalars(%lr) -> (f64) {
+    ^bb0(%l: f64):
+      plan.yield
+    }
+  }
+}
+
+// -----
+
+plan.program @program_r1_cuts_are_in_order segments 2 {
+  plan.track @t class matrix {
+    // expected-error @below {{'plan.cut' op has number 1, but a program of 2 segments wants the cuts 0 to 0 in this order}}
+    plan.cut 1
+  }
+}
+
+// -----
+
+plan.program @program_r1_every_track_has_every_cut segments 2 {
+  // expected-error @below {{'plan.track' op has 0 cuts, but a program of 2 segments has 1}}
+  plan.track @t class any {
+  }
+}
+
+// -----
+
+plan.program @program_r2_a_total_is_made_once segments 3 {
+  plan.total max @top in model
+  plan.track @t class matrix {
+    %a = plan.factor "a"
+    // expected-note @below {{first used here}}
+    plan.cut 0 contributes(%a to @top)
+    // expected-error @below {{'plan.cut' op takes part in the total @top, which belongs to cut 0}}
+    plan.cut 1 contributes(%a to @top)
+  }
+}
+
+// -----
+
+plan.program @program_r2_a_group_is_one_track segments 2 {
+  plan.total max @top in group
+  plan.track @a class any {
+    %a = plan.factor "a"
+    // expected-note @below {{first used here}}
+    plan.cut 0 contributes(%a to @top)
+  }
+  plan.track @b class any {
+    %a = plan.factor "a"
+    // expected-error @below {{'plan.cut' op takes part in the total @top, which reaches no further than one track}}
+    plan.cut 0 contributes(%a to @top)
+  }
+}
+
+// -----
+
+plan.program @program_r3_a_guard_is_shared segments 1 {
+  plan.track @t class matrix {
+    %a = plan.factor "a"
+    // expected-error @below {{'plan.guard' op decides for all layers, so it belongs in a shared track}}
+    plan.guard %a
+  }
+}
+
+// -----
+
+plan.program @program_r3_there_is_one_guard segments 1 {
+  plan.track shared @t class matrix {
+    %a = plan.number loss
+    plan.guard %a
+    // expected-error @below {{'plan.guard' op is the program's second guard}}
+    plan.guard %a
+  }
+}
+
+// -----
+
+plan.program @program_r4_shared_tracks_come_last segments 1 {
+  plan.track shared @s class any {
+  }
+  // expected-error @below {{'plan.track' op is a group's track; it must come before the shared ones}}
+  plan.track @t class any {
+  }
+}
+
+// -----
+
+plan.program @track_r1_a_shared_track_has_no_memory segments 1 {
+  plan.track shared @t class matrix {
+    // expected-error @below {{'plan.weight' op has a buffer, but a shared track has no layer whose memory it could be}}
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+  }
+}
+
+// -----
+
+plan.program @track_r2_scratch_across_a_cut_lives_a_layer segments 2 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+    // expected-error @below {{'plan.scratch' op of lifetime worker is used on both sides of a cut; say 'layer'}}
+    %x = plan.scratch worker : !plan.buffer<rows, cols, f32>
+    plan.sweep over <rows, cols> reads(%g : !plan.buffer<rows, cols, f32>) writes(%x : !plan.buffer<rows, cols, f32>) {
+    ^bb0(%e: f32):
+      plan.yield %e : f32
+    }
+    plan.cut 0
+    // expected-note @below {{used here, in segment 1}}
+    plan.sweep over <rows, cols> reads(%x : !plan.buffer<rows, cols, f32>) writes(%w : !plan.buffer<rows, cols, f32>) {
+    ^bb0(%e: f32):
+      plan.yield %e : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @track_r3_partial_results_have_one_writer segments 1 {
+  plan.track @t class matrix {
+    // expected-error @below {{'plan.scratch' op holds partial results and must be written by exactly one stage, not by 0}}
+    %p = plan.scratch worker : !plan.buffer<one, tiles, f64>
+    %s = plan.combine sum %p : !plan.buffer<one, tiles, f64>
+  }
+}
+
+// -----
+
+plan.program @track_r4_a_state_is_kept_once segments 1 {
+  plan.track @t class matrix {
+    %h = plan.layer_state "h" init 0.0
+    plan.keep "h" = %h
+    // expected-error @below {{'plan.keep' op keeps the layer state 'h' a second time}}
+    plan.keep "h" = %h
+  }
+}
+
+// -----
+
+plan.program @track_r4_only_states_are_kept segments 1 {
+  plan.track @t class matrix {
+    %h = plan.factor "h"
+    // expected-error @below {{'plan.keep' op keeps 'h', which is no layer state of the track}}
+    plan.keep "h" = %h
+  }
+}
+
+// -----
+
+plan.program @track_r5_names_are_unique segments 1 {
+  plan.track @t class matrix {
+    // expected-note @below {{the first is here}}
+    %h = plan.layer_state "m" init 0.0
+    // expected-error @below {{'plan.state' op is the track's second state 'm'}}
+    %m = plan.state "m" init value 0.0 : !plan.buffer<rows, cols, f32>
+  }
+}
+
+// -----
+
+plan.program @track_r5_there_is_one_gradient segments 1 {
+  plan.track @t class matrix {
+    // expected-note @below {{the first is here}}
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+    // expected-error @below {{'plan.gradient' op is the track's second gradient}}
+    %h = plan.gradient : !plan.buffer<rows, cols, f32>
+  }
+}
+
+// -----
+
+plan.program @track_r6_a_weight_is_a_matrix segments 1 {
+  plan.track @t class matrix {
+    // expected-error @below {{'plan.weight' op has the type '!plan.buffer<one, rows, f32>', but the caller's memory is <rows, cols>}}
+    %w = plan.weight : !plan.buffer<one, rows, f32>
+  }
+}
+
+// -----
+
+plan.program @track_r6_a_state_has_a_number_an_element_row_or_column segments 1 {
+  plan.track @t class matrix {
+    // expected-error @below {{but the caller's memory is <rows, cols>, <one, rows> or <one, cols>}}
+    %w = plan.state "p" init value 0.0 : !plan.buffer<short, short, f32>
+  }
+}
+
+// -----
+
+plan.program @cut_r1_totals_are_declared segments 2 {
+  plan.track @t class matrix {
+    %a = plan.factor "a"
+    // expected-error @below {{'plan.cut' op names the total @top, which the program does not declare}}
+    plan.cut 0 contributes(%a to @top)
+  }
+}
+
+// -----
+
+// expected-error @below {{a buffer stores f64, f32, bf16 or f16, not 'i32'}}
+func.func private @buffers_store_numbers(!plan.buffer<rows, cols, i32>)
+
+// -----
+
+// expected-error @below {{blocks are counted by the first extent of a buffer}}
+func.func private @blocks_are_counted_first(!plan.buffer<rows, col_blocks, f64>)
