@@ -93,10 +93,7 @@ def Descent_LmoOp : Descent_NormQueryOp<"lmo", [SameOperandsAndResultType]> {
   let summary = "steepest-descent direction under a norm";
   let description = [{
     The point of the unit ball of `norm` with the least inner product with `direction`. At zero it is zero. A NaN in the
-    direction gives NaN.
-
-    Rules:
-    * (R1) the norm has a linear minimization oracle.
+    direction gives NaN. Every norm has one.
 
     ```mlir
     func.func @polar(%m: tensor<?x?xf64>) -> tensor<?x?xf64> {
@@ -138,7 +135,7 @@ def Descent_OrthogonalizeOp : Descent_Op<"orthogonalize", [Pure, SameOperandsAnd
   }];
   let arguments = (ins Descent_NewtonSchulzAttr:$method, Descent_Matrix:$operand);
   let results = (outs Descent_Matrix:$result);
-  let assemblyFormat = "$method `,` $operand attr-dict `:` type($result)";
+  let assemblyFormat = "qualified($method) `,` $operand attr-dict `:` type($result)";
 }
 
 //===----------------------------------------------------------------------===//

@@ -1,0 +1,97 @@
+// RUN: descent-opt %s -split-input-file -verify-diagnostics
+
+// expected-error @below {{'#descent.newton_schulz' needs 1 to 32 steps, found 0}}
+func.func private @no_steps() attributes {m = #descent.newton_schulz<jordan, steps = 0>}
+
+// -----
+
+// expected-error @below {{'#descent.newton_schulz<you>' has coefficients for 5 steps, found 6}}
+func.func private @list_ends() attributes {m = #descent.newton_schulz<you, steps = 6>}
+
+// -----
+
+// expected-error @below {{needs a scale from 1 to 2, so that no singular value exceeds 1, found 5.000000e-01}}
+func.func private @small_scale() attributes {m = #descent.newton_schulz<jordan, scale = 0.5>}
+
+// -----
+
+// expected-error @below {{needs an epsilon from 0 to 1, found -1.000000e+00}}
+func.func private @negative_epsilon() attributes {m = #descent.newton_schulz<jordan, epsilon = -1.0>}
+
+// -----
+
+// expected-error @below {{computes in bf16 or f32, found 'f16'}}
+func.func private @half_precision() attributes {m = #descent.newton_schulz<jordan, compute = f16>}
+
+// -----
+
+// expected-error @below {{unknown field 'coefficients' of '#descent.newton_schulz': expected steps, normalize, scale, epsilon or compute}}
+func.func private @unknown_field() attributes {m = #descent.newton_schulz<jordan, coefficients = 3>}
+
+// -----
+
+// expected-error @below {{expected one or two sides in '#descent.dims', found 3}}
+func.func private @three_sides(tensor<?x?x?xf64, #descent.dims<rows, cols, long>>)
+
+// -----
+
+// expected-error @below {{unknown role 'weight': expected param, grad, input, state, row_state, column_state, layer_state, hyper, factor, step, updates or loss}}
+descent.optimizer @unknown_role(%w: weight) {
+}
+
+// -----
+
+// expected-error @below {{has 1 arguments but 2 roles}}
+"descent.optimizer"() <{roles = [#descent.role<param, "w", value>, #descent.role<grad, "g", value>], sym_name = "f"}> ({
+^bb0(%w: tensor<?x?xf64>):
+  "descent.update"(%w) <{destinations = array<i64: 1>}> : (tensor<?x?xf64>) -> ()
+}) : () -> ()
+
+// -----
+
+// expected-error @below {{requires attribute 'roles'}}
+"descent.optimizer"() <{sym_name = "no_roles"}> ({
+^bb0(%w: tensor<?x?xf64>):
+  "descent.update"(%w) <{destinations = array<i64: 0>}> : (tensor<?x?xf64>) -> ()
+}) : () -> ()
+
+// -----
+
+// expected-error @below {{attribute 'roles' failed to satisfy constraint: roles of the arguments}}
+"descent.shared"() <{roles = [1 : i64], sym_name = "roles_are_numbers"}> ({
+^bb0(%w: f64):
+}) : () -> ()
+
+// -----
+
+// expected-error @below {{argument '%w' with role param needs type 'tensor<?x?xf64>', found 'f64'}}
+"descent.optimizer"() <{roles = [#descent.role<param, "w", value>, #descent.role<grad, "g", value>], sym_name = "f"}> ({
+^bb0(%w: f64, %g: tensor<?x?xf64>):
+  "descent.update"(%w) <{destinations = array<i64: 0>}> : (f64) -> ()
+}) : () -> ()
+
+// -----
+
+// expected-error @below {{failed to verify constraint: region with 1 blocks}}
+"descent.optimizer"() <{roles = [], sym_name = "no_body"}> ({
+}) : () -> ()
+
+// -----
+
+// expected-error @below {{expects a non-empty block}}
+"descent.optimizer"() <{roles = [#descent.role<param, "w", value>, #descent.role<grad, "g", value>], sym_name = "f"}> ({
+^bb0(%w: tensor<?x?xf64>, %g: tensor<?x?xf64>):
+}) : () -> ()
+
+// -----
+
+"descent.optimizer"() <{roles = [#descent.role<param, "w", value>, #descent.role<grad, "g", value>], sym_name = "f"}> ({
+^bb0(%w: tensor<?x?xf64>, %g: tensor<?x?xf64>):
+  // expected-error @below {{has 2 destinations but 1 values}}
+  "descent.update"(%g) <{destinations = array<i64: 0, 1>}> : (tensor<?x?xf64>) -> ()
+}) : () -> ()
+
+// -----
+
+// expected-error @below {{'descent.update' op expects parent op 'descent.optimizer'}}
+"descent.update"() <{destinations = array<i64>}> : () -> ()
