@@ -75,8 +75,12 @@ static ParseResult parseBody(OpAsmParser &parser, OperationState &result) {
   for (auto [argument, role] : llvm::zip(arguments, roles))
     argument.type = cast<RoleAttr>(role).getType(element);
   Region *body = result.addRegion();
-  if (parser.parseRegion(*body, arguments))
+  if (parser.parseRegion(*body, arguments)) {
+    // MLIR destroys a region that does not parse while operations before it may use what it defines.
+    for (Block &block : *body)
+      block.dropAllDefinedValueUses();
     return failure();
+  }
   if (body->empty())
     return parser.emitError(parser.getNameLoc()) << "expected a body that is not empty";
   return success();

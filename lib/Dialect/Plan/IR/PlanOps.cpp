@@ -14,6 +14,17 @@ using namespace descent::plan;
 // Assembly
 //===----------------------------------------------------------------------===//
 
+/// A region. When it does not parse, MLIR destroys it while operations before it may use what it defines.
+static ParseResult parseBody(OpAsmParser &parser, Region &body) {
+  if (succeeded(parser.parseRegion(body)))
+    return success();
+  for (Block &block : body)
+    block.dropAllDefinedValueUses();
+  return failure();
+}
+
+static void printBody(OpAsmPrinter &printer, Operation *, Region &body) { printer.printRegion(body); }
+
 /// `reduces [sum, max] into(%p, %q : ...)`, or nothing.
 static ParseResult parseReductions(OpAsmParser &parser, ArrayAttr &reductions,
                                    SmallVectorImpl<OpAsmParser::UnresolvedOperand> &partials,

@@ -92,7 +92,7 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
   let assemblyFormat = [{
     `over` $domain (`reads` `(` $reads^ `:` type($reads) `)`)? (`scalars` `(` $scalars^ `)`)?
     (`writes` `(` $writes^ `:` type($writes) `)`)? custom<Reductions>($reductions, $partials, type($partials))
-    (`kernel` $kernel^)? attr-dict-with-keyword $bodyRegion
+    (`kernel` $kernel^)? attr-dict-with-keyword custom<Body>($bodyRegion)
   }];
 }
 
@@ -135,7 +135,7 @@ def Plan_ProductOp : Plan_StageOp<"product"> {
     $lhs `,` $rhs (`transposed` $transposed^)? (`symmetric` $symmetric^)? `:` type($lhs) `,` type($rhs)
     `over` $domain (`reads` `(` $reads^ `:` type($reads) `)`)? (`scalars` `(` $scalars^ `)`)?
     (`writes` `(` $writes^ `:` type($writes) `)`)? custom<Reductions>($reductions, $partials, type($partials))
-    (`kernel` $kernel^)? attr-dict-with-keyword $bodyRegion
+    (`kernel` $kernel^)? attr-dict-with-keyword custom<Body>($bodyRegion)
   }];
   let extraClassDeclaration = [{
     /// The extent that is summed over.
@@ -270,7 +270,7 @@ def Plan_ScalarsOp : Plan_Op<"scalars", [SingleBlock]> {
   let results = (outs Variadic<F64>:$outputs);
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{
-    `(` $inputs `)` (`->` `(` type($outputs)^ `)`)? (`kernel` $kernel^)? attr-dict-with-keyword $bodyRegion
+    `(` $inputs `)` (`->` `(` type($outputs)^ `)`)? (`kernel` $kernel^)? attr-dict-with-keyword custom<Body>($bodyRegion)
   }];
   let hasVerifier = 1;
 }
@@ -326,7 +326,7 @@ def Plan_ProgramOp : Plan_Op<"program", [IsolatedFromAbove, Symbol, SymbolTable,
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{
     $sym_name `segments` $segments (`clip_global_norm` $clip_global_norm^)? (`skip_nonfinite` $skip_nonfinite^)?
-    attr-dict-with-keyword $bodyRegion
+    attr-dict-with-keyword custom<Body>($bodyRegion)
   }];
   let hasRegionVerifier = 1;
 }
@@ -380,7 +380,7 @@ def Plan_TrackOp : Plan_Op<"track", [Symbol, HasParent<"ProgramOp">, NoTerminato
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{
     (`shared` $shared^)? $sym_name `class` $group_class (`stored` $stored^)? (`rule` $rule^)? (`norm` $norm^)?
-    attr-dict-with-keyword $bodyRegion
+    attr-dict-with-keyword custom<Body>($bodyRegion)
   }];
   let hasRegionVerifier = 1;
 }
