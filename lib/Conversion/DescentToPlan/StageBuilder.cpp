@@ -1,5 +1,5 @@
 // One sweep or product: gathers what happens at one time over one domain.
-#include "TrackBuilder.h"
+#include "StageBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 

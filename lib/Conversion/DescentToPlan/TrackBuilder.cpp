@@ -1,5 +1,5 @@
 // A track: arguments, stages in order, numbers on demand, cuts.
-#include "TrackBuilder.h"
+#include "StageBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
