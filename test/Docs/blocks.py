@@ -5,6 +5,7 @@ A block's language says how it is checked. Comments directly above its fence say
 <!-- run: descent-opt %s -canonicalize -->  instead of `descent-opt --verify-roundtrip %s`, for an mlir block
 <!-- refused: text -->                      the command must fail with a diagnostic that contains the text
 <!-- file: my_rule.mlir -->                 the page's commands find the block under this name
+<!-- prints: descent-compile r.mlir -->     the block is what the command prints; "..." stands for what is left out
 <!-- include: a/b.td -->                    what a tablegen block needs before it
 <!-- continues -->                          follows the page's previous block of this language, in the same file
 """
@@ -15,7 +16,8 @@ from pathlib import Path
 
 FENCE = re.compile(r"^(\s*)(`{3,})\s*([\w+-]*)\s*(.*?)\s*$")
 DIRECTIVE = re.compile(r"^\s*<!--\s*(\w+)(?::\s*(.*?))?\s*-->\s*$")
-DIRECTIVES = {"run", "refused", "file", "include", "continues"}
+LEFT_OUT = "..."
+DIRECTIVES = {"run", "refused", "file", "include", "continues", "prints"}
 
 
 @dataclass
@@ -33,6 +35,12 @@ class Block:
     @property
     def place(self) -> str:
         return f"{self.page}:{self.line}"
+
+    @property
+    def pieces(self) -> list[str]:
+        """The text between what is left out, without regard to spaces and line ends."""
+        pieces = " ".join(self.text.split()).split(LEFT_OUT)
+        return [piece.strip() for piece in pieces if piece.strip()]
 
 
 def directives_above(lines: list[str], at: int) -> dict[str, str]:
