@@ -11,7 +11,7 @@ for argument in "$@"; do
   case $argument in
   --quick)
     mode=quick
-    training=(--layers 2 --width 64 --heads 2 --batch 8 --context 64 --steps "${STEPS:-150}" --eval-every 25)
+    training=(--layers 2 --width 64 --heads 2 --batch 8 --context 64 --steps "${STEPS:-400}" --eval-every 25)
     ;;
   *) fail "unknown option '$argument'; usage: scripts/demo.sh [--quick]" ;;
   esac
