@@ -16,8 +16,11 @@ using namespace descent::plan;
 
 /// A region. When it does not parse, MLIR destroys it while operations before it may use what it defines.
 static ParseResult parseBody(OpAsmParser &parser, Region &body) {
-  if (succeeded(parser.parseRegion(body)))
+  if (succeeded(parser.parseRegion(body))) {
+    if (body.empty())
+      body.emplaceBlock();
     return success();
+  }
   for (Block &block : body)
     block.dropAllDefinedValueUses();
   return failure();
