@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""Compares the compiled AdamW in f32 with torch.optim.AdamW(fused=True) and with a loop by hand.
+
+    .venv/bin/python3 benchmarks/adamw.py
+
+Every implementation is first checked against NumPy in float64. A pair then works in one process of its own, on the same
+arrays, in turns: rounds of a few steps, the first of which is not counted. The number of a round is the median of its
+steps; the table has the medians over the rounds, and the median of the rounds' ratios. A pause before each round lets
+the threads of the other one fall asleep.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import machine
+import numpy as np
+import numpy.typing as npt
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "python"))
+
+Shape = tuple[int, ...]
+Array = npt.NDArray[np.float32]
+HYPER = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.1}
+BYTES_AN_ENTRY = 28  # reads w, g, m, v; writes w, m, v
+PAUSE = 0.02
+C_FLAGS = ["-O3", "-march=native", "-mprefer-vector-width=512", "-fno-math-errno", "-shared", "-fPIC", "-pthread"]
+
+
+def gpt2_shapes() -> list[Shape]:
+    """GPT-2 124M, the head tied to the embedding: 148 tensors, 124,439,808 entries."""
+    d = 768
+    block: list[Shape] = [(d,), (d,), (3 * d, d), (3 * d,), (d, d), (d,)]
+    block += [(d,), (d,), (4 * d, d), (4 * d,), (d, 4 * d), (d,)]
+    return [(50257, d), (1024, d), *block * 12, (d,), (d,)]
+
+
+TABLES: dict[str, list[Shape]] = {"64 MB a stream": [(4096, 4096)], "GPT-2 124M": gpt2_shapes()}
+
+
+@dataclass
+class Streams:
+    w: list[Array]
+    g: list[Array]
+    m: list[Array]
+    v: list[Array]
+
+    @staticmethod
+    def random(shapes: list[Shape]) -> Streams:
+        generator = np.random.default_rng(0)
+
+        def normal(shape: Shape) -> Array:
+            return generator.standard_normal(shape, dtype=np.float32)
+
+        def zero(shape: Shape) -> Array:
+            return np.full(shape, 0.0, np.float32)  # written, so that every page is there
+
+        return Streams(
+            *([make(shape) for shape in shapes] for make in (normal, normal, zero, zero)),
+        )
+
+
+# A step, given its number.
+Step = Callable[[int], object]
+
+
+def descent_step(streams: Streams, threads: int) -> Step:
+    import descent
+
+    folder = ROOT / "build" / "benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    artifact = descent.compile("adamw", folder / f"adamw-{os.getpid()}.so", program=ROOT / "build/bin/descent-compile")
+    for ending in (".so", ".h", ".json"):
+        (folder / f"adamw-{os.getpid()}{ending}").unlink()
+    layers = [descent.Layer(f"layer{i}", w, g) for i, (w, g) in enumerate(zip(streams.w, streams.g, strict=True))]
+    states = {
+        f"layer{i}": {"m": m, "v": v, "updates": np.zeros((), np.int64)}
+        for i, (m, v) in enumerate(zip(streams.m, streams.v, strict=True))
+    }
+    optimizer = artifact.optimizer(layers, threads=threads, states=states, initialize=False)
+    return lambda t: optimizer.step(t, hyper=HYPER)
+
+
+def torch_step(streams: Streams, threads: int) -> Step:
+    import torch
+
+    torch.set_num_threads(threads)
+    parameters = [torch.nn.Parameter(torch.from_numpy(w)) for w in streams.w]
+    for parameter, g in zip(parameters, streams.g, strict=True):
+        parameter.grad = torch.from_numpy(g)
+    optimizer = torch.optim.AdamW(
+        parameters,
+        lr=HYPER["lr"],
+        betas=(HYPER["beta1"], HYPER["beta2"]),
+        eps=HYPER["eps"],
+        weight_decay=HYPER["weight_decay"],
+        fused=True,
+    )
+    for parameter, m, v in zip(parameters, streams.m, streams.v, strict=True):
+        # What its first step would make, in our memory.
+        optimizer.state[parameter] = {
+            "step": torch.zeros((), dtype=torch.float32),
+            "exp_avg": torch.from_numpy(m),
+            "exp_avg_sq": torch.from_numpy(v),
+        }
+    return lambda t: optimizer.step()
+
+
+class LoopTensor(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_void_p) for name in ("w", "m", "v", "g")] + [("count", ctypes.c_int64)]
+
+
+class LoopNumbers(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_double) for name in HYPER] + [("step", ctypes.c_int64)]
+
+
+def c_compiler() -> str:
+    for name in (os.environ.get("CC"), "clang-22", "/usr/lib/llvm-22/bin/clang", "cc"):
+        if name and shutil.which(name):
+            return name
+    raise SystemExit("there is no C compiler; set CC")
+
+
+def compile_loop() -> ctypes.CDLL:
+    output = ROOT / "build" / "benchmarks" / f"adamw_loop-{os.getpid()}.so"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    source = Path(__file__).with_name("adamw_loop.c")
+    subprocess.run([c_compiler(), *C_FLAGS, str(source), "-o", str(output), "-lm"], check=True)
+    library = ctypes.CDLL(str(output))
+    output.unlink()
+    return library
+
+
+def loop_step(streams: Streams, threads: int) -> Step:
+    library = compile_loop()
+    tensors = (LoopTensor * len(streams.w))(
+        *(
+            LoopTensor(w.ctypes.data, m.ctypes.data, v.ctypes.data, g.ctypes.data, w.size)
+            for w, g, m, v in zip(streams.w, streams.g, streams.m, streams.v, strict=True)
+        )
+    )
+
+    def step(t: int) -> None:
+        numbers = LoopNumbers(*HYPER.values(), t)
+        if library.adamw_loop(tensors, ctypes.c_int64(len(tensors)), ctypes.byref(numbers), threads):
+            raise OSError("no thread could be started")
+
+    return step
+
+
+IMPLEMENTATIONS: dict[str, Callable[[Streams, int], Step]] = {
+    "descent": descent_step,
+    "torch": torch_step,
+    "loop": loop_step,
+}
+
+
+def numpy_step(w: npt.NDArray[np.float64], g: Array, m: npt.NDArray[np.float64], v: npt.NDArray[np.float64],
+               t: int) -> None:
+    h = HYPER
+    m += (1 - h["beta1"]) * (g - m)
+    v += (1 - h["beta2"]) * (g.astype(np.float64) ** 2 - v)
+    root = np.sqrt(v / (1 - h["beta2"] ** t))
+    w *= 1 - h["lr"] * h["weight_decay"]
+    w -= h["lr"] * (m / (1 - h["beta1"] ** t)) / (root + h["eps"])
+
+
+def check(name: str, threads: int) -> None:
+    """Ten steps on odd shapes, against NumPy in float64."""
+    streams = Streams.random([(301, 517), (1000,), (7,), (1, 1), (64, 4096)])
+    expected = [[a.astype(np.float64) for a in (w, m, v)] for w, m, v in zip(streams.w, streams.m, streams.v)]
+    step = IMPLEMENTATIONS[name](streams, threads)
+    for t in range(1, 11):
+        step(t)
+        for (w, m, v), g in zip(expected, streams.g, strict=True):
+            numpy_step(w, g, m, v, t)
+    for index, (w, m, v) in enumerate(expected):
+        # Each step rounds the weight and a dozen numbers of the size of an update, which is at most lr.
+        bound = 10 * 2.0**-24 * (2 * np.abs(w).max() + 16 * HYPER["lr"])
+        assert np.abs(streams.w[index] - w).max() <= bound, f"{name} is wrong"
+        assert np.abs(streams.m[index] - m).max() <= 40 * 2.0**-24 * np.abs(m).max(), f"m of {name} is wrong"
+        assert np.abs(streams.v[index] - v).max() <= 40 * 2.0**-24 * np.abs(v).max(), f"v of {name} is wrong"
+
+
+def measure(pair: tuple[str, str], table: str, threads: int, rounds: int) -> dict[str, float]:
+    """Seconds a step of both, and the first's speed over the second's."""
+    for name in pair:
+        check(name, threads)
+    streams = Streams.random(TABLES[table])
+    steps = [IMPLEMENTATIONS[name](streams, threads) for name in pair]
+    seconds: tuple[list[float], list[float]] = ([], [])
+    t = 0
+    for turn in range(rounds):
+        for which in (0, 1) if turn % 2 == 0 else (1, 0):
+            time.sleep(PAUSE)
+            taken = []
+            for _ in range(4):
+                t += 1
+                start = time.perf_counter()
+                steps[which](t)
+                taken.append(time.perf_counter() - start)
+            seconds[which].append(statistics.median(taken[1:]))
+    ratios = [other / own for own, other in zip(*seconds, strict=True)]
+    return {
+        "own": statistics.median(seconds[0]),
+        "other": statistics.median(seconds[1]),
+        "ratio": statistics.median(ratios),
+        "lowest": min(ratios),
+        "highest": max(ratios),
+    }
+
+
+def measure_apart(pair: tuple[str, str], table: str, threads: int, rounds: int) -> dict[str, float]:
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, "--pair", *pair, "--table", table, "--threads", str(threads)]
+    result = subprocess.run(
+        [*command, "--rounds", str(rounds)], env=environment, check=True, text=True, stdout=subprocess.PIPE
+    )
+    found: dict[str, float] = json.loads(result.stdout)
+    return found
+
+
+def has_torch() -> bool:
+    try:
+        import torch
+    except ImportError:
+        return False
+    print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}")
+    return True
+
+
+def report(rounds: int) -> None:
+    print("\n".join(machine.describe()))
+    print(f"loop by hand: {machine.version(c_compiler())} {' '.join(C_FLAGS)}")
+    others = (["torch"] if has_torch() else []) + ["loop"]
+    for table, shapes in TABLES.items():
+        entries = sum(int(np.prod(shape)) for shape in shapes)
+        moved = entries * BYTES_AN_ENTRY
+        print(f"\n{table}: {len(shapes)} tensor{'s' * (len(shapes) > 1)}, {entries:,} entries in f32; {moved / 1e6:.0f} MB moved a step")
+        print(f"{'threads':<9}{'against':<9}{'Descent':>20}{'the other':>20}   ratio of speeds (lowest, highest round)")
+        for threads in (1, 2):
+            for other in others:
+                found = measure_apart(("descent", other), table, threads, rounds)
+                shown = [f"{found[key] * 1e3:7.2f} ms {moved / found[key] / 1e9:5.1f} GB/s" for key in ("own", "other")]
+                print(f"{threads:<9}{other:<9}{shown[0]:>20}{shown[1]:>20}   {found['ratio']:.3f} "
+                      f"({found['lowest']:.3f}, {found['highest']:.3f})", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="AdamW, compiled, beside PyTorch's and a loop by hand.")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--pair", nargs=2, choices=list(IMPLEMENTATIONS), help="measure one pair, and print JSON")
+    parser.add_argument("--table", choices=list(TABLES), default="64 MB a stream")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    if options.pair:
+        print(json.dumps(measure(tuple(options.pair), options.table, options.threads, options.rounds)))
+    else:
+        report(options.rounds)
+
+
+if __name__ == "__main__":
+    main()
