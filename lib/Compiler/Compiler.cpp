@@ -90,9 +90,9 @@ static LogicalResult emitCode(ModuleOp module, StringRef extension, const Compil
   if (failed(lowerPlanToLLVM(module, *cpu)) || failed(emitCpuCode(module, *cpu, kind, bytes)))
     return failure();
   StringRef code(bytes.data(), bytes.size());
-  Outputs outputs{module.getLoc(), {}};
+  Outputs outputs{UnknownLoc::get(module.getContext()), {}};
   if (extension == ".so") {
-    if (failed(linkSharedObject(module.getLoc(), name, code, options.output, *cpu)))
+    if (failed(linkSharedObject(outputs.loc, name, code, options.output, *cpu)))
       return failure();
     outputs.written.push_back(options.output);
   } else if (failed(outputs.write(options.output, code))) {
@@ -112,7 +112,7 @@ static LogicalResult emitIR(ModuleOp module, const CompileOptions &options) {
     buildPlanToLoopsPipeline(passes, cpu->target.vectorBits);
   if (failed(passes.run(module)) || (options.layer == "llvm" && failed(lowerPlanToLLVM(module, *cpu))))
     return failure();
-  return Outputs{module.getLoc(), {}}.write(options.output, print(module));
+  return Outputs{UnknownLoc::get(module.getContext()), {}}.write(options.output, print(module));
 }
 
 static LogicalResult checkWords(MLIRContext &context, const CompileOptions &options, StringRef extension) {
@@ -137,7 +137,7 @@ LogicalResult descent::compile(MLIRContext &context, const CompileOptions &optio
   if (!module)
     return failure();
   bool wantsRules = extension == ".mlir" && options.layer == "descent";
-  if (wantsRules && failed(Outputs{module->getLoc(), {}}.write(options.output, print(*module))))
+  if (wantsRules && failed(Outputs{UnknownLoc::get(&context), {}}.write(options.output, print(*module))))
     return failure();
   if (wantsRules && !options.explain)
     return success();

@@ -3,7 +3,7 @@
 #include "descent/Dialect/Descent/IR/Descent.h"
 
 #include "mlir/Parser/Parser.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Format.h"
 
 using namespace mlir;
 using namespace descent;
@@ -31,7 +31,7 @@ static std::string describe(RoleAttr role) {
   llvm::raw_string_ostream out(value);
   out << role.getName().getValue();
   if (role.getKind() == RoleKind::Hyper && role.getValue())
-    out << llvm::formatv(" = {0}", role.getValue().getValueAsDouble());
+    out << llvm::format(" = %g", role.getValue().getValueAsDouble());
   else if (role.isState() && role.getKind() != RoleKind::State)
     out << " (" << stringifyRoleKind(role.getKind()) << ")";
   return value;

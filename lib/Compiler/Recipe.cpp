@@ -68,6 +68,14 @@ static bool needsMatrix(OptimizerOp rule, NormAttrInterface given) {
   return result;
 }
 
+static bool usesGivenNorm(OptimizerOp rule) {
+  auto walk = rule.walk([](Operation *op) {
+    bool isGiven = isa_and_nonnull<GivenNormAttr>(op->getAttrOfType<NormAttrInterface>("norm"));
+    return isGiven ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return walk.wasInterrupted();
+}
+
 static FailureOr<NormAttrInterface> parseNorm(MLIRContext &context, StringRef text) {
   if (text.empty())
     return NormAttrInterface();
@@ -98,6 +106,9 @@ static FailureOr<RecipeOp> makeRecipe(ModuleOp module, OptimizerOp rule, const C
     return failure();
   if (!*groupClass)
     *groupClass = needsMatrix(rule, *norm) ? GroupClass::Matrix : GroupClass::Any;
+  if (!*norm && usesGivenNorm(rule))
+    return emitError(rule.getLoc()) << "rule '@" << rule.getSymName()
+                                    << "' uses '#descent.given': say which norm it is, such as --norm=#descent.rms";
   if (!*stored && **groupClass != GroupClass::Vector && dependsOnOrientation(rule, *norm)) {
     *stored = Stored::OutIn;
     mlir::emitRemark(rule.getLoc()) << "takes matrices as stored out_in, as PyTorch's linear layers are; say "

@@ -33,6 +33,14 @@ static cl::opt<bool, true> explainOption("explain", cl::desc("print the plan wit
                                          cl::location(options.explain), cl::cat(category));
 static cl::opt<bool> listOption("list", cl::desc("print the library of rules"), cl::cat(category));
 
+/// Errors about the command line have no place in a file.
+static LogicalResult reportUsage(mlir::Diagnostic &diagnostic) {
+  if (!isa<mlir::UnknownLoc>(diagnostic.getLocation()))
+    return failure();
+  errs() << "descent-compile: error: " << diagnostic << "\n";
+  return success();
+}
+
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   cl::HideUnrelatedOptions(category);
@@ -43,6 +51,7 @@ int main(int argc, char **argv) {
   context.printOpOnDiagnostic(false);
   SourceMgr sources;
   mlir::SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  mlir::ScopedDiagnosticHandler usage(&context, reportUsage);
   if (listOption)
     return descent::listLibrary(context, outs()), 0;
   if (options.input.empty())

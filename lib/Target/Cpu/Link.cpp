@@ -18,7 +18,7 @@ LogicalResult descent::writeFile(Location location, StringRef path, StringRef by
   });
   if (!error)
     return success();
-  return emitError(location, "cannot write '") << path << "': " << llvm::toString(std::move(error));
+  return emitError(location, "cannot write ") << llvm::toString(std::move(error));
 }
 
 static std::string findRuntimeLibrary(const CpuOptions &options) {
