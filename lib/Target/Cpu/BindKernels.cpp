@@ -125,6 +125,7 @@ namespace {
 struct CpuBindKernels : descent::impl::CpuBindKernelsBase<CpuBindKernels> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
+    bound.clear();
     // LLVM drops a function whose only callers have taken it in, if no other file can call it.
     auto internal = LLVM::LinkageAttr::get(&getContext(), LLVM::Linkage::Internal);
     for (auto function : getOperation().getOps<func::FuncOp>())
@@ -152,6 +153,9 @@ struct CpuBindKernels : descent::impl::CpuBindKernelsBase<CpuBindKernels> {
     std::string name = (TrackOp(layout.track).getSymName() + "_" + llvm::Twine(layout.getStage(stage)) + "_" +
                         stage->getName().stripDialect() + "_entry")
                            .str();
+    // A kernel of several stages stays one function.
+    if (!bound.insert(kernel).second)
+      kernel->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
     LLVM::LLVMFuncOp entry = EntryBuilder(b, layout, stage, kernel).emit(name);
     entry->remove();
     symbols.insert(entry);
@@ -163,5 +167,7 @@ struct CpuBindKernels : descent::impl::CpuBindKernelsBase<CpuBindKernels> {
     stage->setAttr("kernel", FlatSymbolRefAttr::get(entry.getNameAttr()));
     return success();
   }
+
+  llvm::SmallPtrSet<Operation *, 16> bound;
 };
 } // namespace

@@ -1,0 +1,19 @@
+// RUN: descent-opt %s -convert-plan-to-loops -verify-diagnostics
+
+plan.program @a_region_of_entries_has_no_control_flow segments 1 {
+  plan.track @t class any {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    plan.sweep over <rows, cols> reads(%w : !plan.buffer<rows, cols, f32>) writes(%w : !plan.buffer<rows, cols, f32>) {
+    ^bb0(%wi: f32):
+      %true = arith.constant true
+      // expected-error @below {{'scf.if' op has no vector form, so it cannot stand in a stage}}
+      %u = scf.if %true -> f32 {
+        scf.yield %wi : f32
+      } else {
+        %twice = arith.addf %wi, %wi : f32
+        scf.yield %twice : f32
+      }
+      plan.yield %u : f32
+    }
+  }
+}
