@@ -62,7 +62,7 @@ plan.program @reductions segments 1 {
   }
 }
 // CHECK-LABEL: func.func private @t_0_sweep
-// CHECK-SAME: %[[ROWS:[a-z0-9]+]]: memref<?x?xf64, strided<[?, 1]>>, %[[COLS:[a-z0-9]+]]: memref<?x?xf64, strided<[?, 1]>>
+// CHECK-SAME: %{{[a-z0-9]+}}: memref<?x?xf64, strided<[?, 1]>>, %[[ROWS:[a-z0-9]+]]: memref<?x?xf64, strided<[?, 1]>>, %[[COLS:[a-z0-9]+]]: memref<?x?xf64, strided<[?, 1]>>
 // CHECK-SAME: %[[R0:[a-z0-9]+]]: index, %{{[a-z0-9]+}}: index, %{{[a-z0-9]+}}: index, %{{[a-z0-9]+}}: index
 // CHECK-SAME: %[[RB:[a-z0-9]+]]: index, %[[CB:[a-z0-9]+]]: index) -> f64
 // CHECK: %[[ONE:.*]] = scf.for %[[I:[a-z0-9]+]] = {{.*}} iter_args(%{{.*}} = %{{.*}}) -> (vector<8xf64>)

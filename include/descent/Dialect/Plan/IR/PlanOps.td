@@ -270,7 +270,8 @@ def Plan_ScalarsOp : Plan_Op<"scalars", [SingleBlock]> {
   let results = (outs Variadic<F64>:$outputs);
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{
-    `(` $inputs `)` (`->` `(` type($outputs)^ `)`)? (`kernel` $kernel^)? attr-dict-with-keyword custom<Body>($bodyRegion)
+    `(` $inputs `)` (`->` `(` type($outputs)^ `)`)? (`kernel` $kernel^)?
+    attr-dict-with-keyword custom<Body>($bodyRegion)
   }];
   let hasVerifier = 1;
 }
