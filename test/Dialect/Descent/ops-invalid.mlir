@@ -132,11 +132,9 @@ descent.optimizer @optimizer_r8_branch(%w: param, %g: grad, %k: step, %lr: hyper
 
 // -----
 
-descent.optimizer @optimizer_r8_rule_in_a_rule(%w: param, %g: grad) {
+descent.optimizer @optimizer_r8_vector(%w: param, %g: grad, %lr: hyper = 0.1) {
   // expected-error @below {{is not an operation of a rule: expected arith, math or descent}}
-  descent.optimizer @inner(%v: param, %h: grad) {
-    descent.update %v = %h : tensor<?x?xf64>
-  }
+  %x = vector.broadcast %lr : f64 to vector<4xf64>
   descent.update %w = %g : tensor<?x?xf64>
 }
 
