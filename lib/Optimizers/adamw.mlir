@@ -1,6 +1,6 @@
 // AdamW: steps along an average of gradients, entry by entry in units of their root mean square.
-// Source: Loshchilov and Hutter, arXiv 1711.05101; moments of Kingma and Ba, arXiv 1412.6980. Epsilon and the corrections
-// of bias are where github.com/pytorch/pytorch, torch/optim/adamw.py, has them.
+// Source: Loshchilov and Hutter, arXiv 1711.05101; moments of Kingma and Ba, arXiv 1412.6980. Epsilon and the
+// corrections of bias are where github.com/pytorch/pytorch, torch/optim/adamw.py, has them.
 // lr: learning rate; beta1, beta2: memory of the two averages; eps: added to the corrected root;
 // weight_decay: decoupled, times lr.
 descent.optimizer @adamw(

@@ -1,7 +1,7 @@
-// LANTON: steepest descent under a norm that the group gives; layers noisier than the group's quietest take smaller steps.
+// LANTON: steepest descent under a norm that the group gives; noisier layers take smaller steps.
 // Source: Hao et al., arXiv 2510.14009; noise is the dual norm of the gradient's change since the layer's last update.
-// lr: learning rate of the quietest layer; beta1: memory of the average of gradients; beta2: memory of the squared noise;
-// alpha: the noise from which on a layer's steps become smaller.
+// lr: learning rate of the group's quietest layer; beta1: memory of the average of gradients; beta2: memory of the
+// squared noise; alpha: the noise from which on a layer's steps become smaller.
 descent.optimizer @lanton(
     %w: param, %g: grad, %m: state, %g0: state init = grad, %h: layer_state,
     %lr: hyper = 2.8e-3, %beta1: hyper = 0.95, %beta2: hyper = 0.9, %alpha: hyper = 1.0) {

@@ -234,6 +234,7 @@ descent.optimizer @update_r1_no_argument(%w: param, %g: grad) {
 
 // -----
 
+// In the custom syntax of @update_r2_other_type, a destination and its value share a type.
 "descent.optimizer"() <{roles = [#descent.role<param, "w", value>, #descent.role<grad, "g", value>],
     sym_name = "update_r2_other_type"}> ({
 ^bb0(%w: tensor<?x?xf64>, %g: tensor<?x?xf64>):

@@ -94,29 +94,30 @@ LogicalResult GroupOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return verifyHypers(rule);
 }
 
+static std::string listHypers(OptimizerOp rule) {
+  std::string list;
+  for (auto role : rule.getRoles().getAsRange<RoleAttr>())
+    if (role.getKind() == RoleKind::Hyper)
+      list += " " + role.getName().str();
+  return list.empty() ? " none" : list;
+}
+
 LogicalResult GroupOp::verifyHypers(OptimizerOp rule) {
   DictionaryAttr given = getHypersAttr() ? getHypersAttr() : DictionaryAttr::get(getContext());
   for (NamedAttribute hyper : given) {
     BlockArgument argument = rule.getArgument(hyper.getName().getValue());
-    if (!argument || rule.getRole(argument.getArgNumber()).getKind() != RoleKind::Hyper) { // (R2)
-      auto error = emitOpError() << "sets '" << hyper.getName().getValue() << "', but the hyperparameters of '@"
-                                 << getRule() << "' are";
-      for (Attribute role : rule.getRoles())
-        if (cast<RoleAttr>(role).getKind() == RoleKind::Hyper)
-          error << " " << cast<RoleAttr>(role).getName().getValue();
-      return error;
-    }
+    if (!argument || rule.getRole(argument.getArgNumber()).getKind() != RoleKind::Hyper) // (R2)
+      return emitOpError() << "sets '" << hyper.getName().getValue() << "', but the hyperparameters of '@" << getRule()
+                           << "' are" << listHypers(rule);
     auto number = dyn_cast<FloatAttr>(hyper.getValue());
     if (!number || !number.getValue().isFinite()) // (R2)
       return emitOpError() << "needs a finite number for '" << hyper.getName().getValue() << "', found "
                            << hyper.getValue();
   }
-  for (Attribute attribute : rule.getRoles()) {
-    auto role = cast<RoleAttr>(attribute);
+  for (auto role : rule.getRoles().getAsRange<RoleAttr>())
     if (role.getKind() == RoleKind::Hyper && !role.getValue() && !given.get(role.getName())) // (R6)
       return emitOpError() << "needs a value for hyperparameter '" << role.getName().getValue() << "' of '@"
                            << getRule() << "', which has no default";
-  }
   return success();
 }
 

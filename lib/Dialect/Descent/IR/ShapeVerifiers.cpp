@@ -16,7 +16,7 @@ static LogicalResult verifyQueryOp(Operation *op) {
 LogicalResult NormOp::verify() { return verifyQueryOp(*this); }     // (R1)
 LogicalResult DualNormOp::verify() { return verifyQueryOp(*this); } // (R1)
 LogicalResult LmoOp::verify() { return verifyQueryOp(*this); }
-LogicalResult ProjectOp::verify() { return verifyQueryOp(*this); }  // (R1)
+LogicalResult ProjectOp::verify() { return verifyQueryOp(*this); } // (R1)
 
 //===----------------------------------------------------------------------===//
 // Shapes

@@ -2,7 +2,7 @@
 // RUN: descent-opt %s -split-input-file -verify-diagnostics -descent-expand-norms | FileCheck %s
 
 // SYNTAX-LABEL: func.func private @reads_back()
-// SYNTAX-SAME: attributes {{.*}}a = #descent.column, b = #descent.column<p = 1>, c = #descent.column
+// SYNTAX-SAME: attributes {{.*}}a = #descent.column, b = #descent.column<p = 1>, c = #descent.column{{[}]}}
 func.func private @reads_back() attributes {a = #descent.column, b = #descent.column<p = 1>, c = #descent.column<p = 2>}
 
 // -----

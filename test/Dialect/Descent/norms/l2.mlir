@@ -2,7 +2,7 @@
 // RUN: descent-opt %s -split-input-file -verify-diagnostics -descent-expand-norms | FileCheck %s
 
 // SYNTAX-LABEL: func.func private @reads_back()
-// SYNTAX-SAME: attributes {{.*}}a = #descent.l2
+// SYNTAX-SAME: attributes {{.*}}a = #descent.l2{{[}]}}
 func.func private @reads_back() attributes {a = #descent.l2}
 
 // -----

@@ -2,7 +2,7 @@
 // RUN: descent-opt %s -split-input-file -verify-diagnostics -descent-expand-norms | FileCheck %s
 
 // SYNTAX-LABEL: func.func private @reads_back()
-// SYNTAX-SAME: attributes {{.*}}a = #descent.rms
+// SYNTAX-SAME: attributes {{.*}}a = #descent.rms{{[}]}}
 func.func private @reads_back() attributes {a = #descent.rms}
 
 // -----

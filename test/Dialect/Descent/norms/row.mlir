@@ -2,7 +2,7 @@
 // RUN: descent-opt %s -split-input-file -verify-diagnostics -descent-expand-norms | FileCheck %s
 
 // SYNTAX-LABEL: func.func private @reads_back()
-// SYNTAX-SAME: attributes {{.*}}a = #descent.row, b = #descent.row<p = 1>, c = #descent.row
+// SYNTAX-SAME: attributes {{.*}}a = #descent.row, b = #descent.row<p = 1>, c = #descent.row{{[}]}}
 func.func private @reads_back() attributes {a = #descent.row, b = #descent.row<p = 1>, c = #descent.row<p = 2>}
 
 // -----

@@ -2,7 +2,7 @@
 // RUN: descent-opt %s -split-input-file -verify-diagnostics -descent-expand-norms | FileCheck %s
 
 // SYNTAX-LABEL: func.func private @reads_back()
-// SYNTAX-SAME: attributes {{.*}}a = #descent.scaled<#descent.row, cols = 5.000000e-01>, b = #descent.scaled<#descent.max, factor = 3.000000e+00, rows = -1.000000e+00>
+// SYNTAX-SAME: attributes {{.*}}a = #descent.scaled<#descent.row, cols = 5.000000e-01>, b = #descent.scaled<#descent.max, factor = 3.000000e+00, rows = -1.000000e+00>{{[}]}}
 func.func private @reads_back() attributes {a = #descent.scaled<#descent.row, cols = 0.5>, b = #descent.scaled<#descent.max, factor = 3.0, rows = -1.0>}
 
 // -----
