@@ -1,6 +1,7 @@
 #include "descent/Target/Artifact/Artifact.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
 
 using namespace mlir;
 using namespace descent::plan;
@@ -56,7 +57,8 @@ static void emitHypers(const ProgramLayout &layout, StringRef name, raw_ostream 
       continue;
     os << "  struct {\n";
     for (HyperOp hyper : track.hypers)
-      os << "    double " << identifier(hyper.getName()) << "; /* " << hyper.getValue().convertToDouble() << " */\n";
+      os << "    double " << identifier(hyper.getName()) << "; /* "
+         << llvm::format("%g", hyper.getValue().convertToDouble()) << " */\n";
     os << "  } " << identifier(TrackOp(track.track).getSymName()) << ";\n";
   }
   os << "} " << name << "_hyper;\n\n";
