@@ -1,6 +1,7 @@
 #include "EntryLoops.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -47,7 +48,9 @@ LogicalResult EntryLoops::emitUniform() {
   for (Value scalar : kernel.scalars)
     scalars.map(body->getArgument(argument++), scalar);
   for (Operation &op : body->without_terminator()) {
-    if (!OpTrait::hasElementwiseMappableTraits(&op) && !op.hasTrait<OpTrait::ConstantLike>())
+    bool isElementwise = OpTrait::hasElementwiseMappableTraits(&op) || op.hasTrait<OpTrait::ConstantLike>();
+    // LLVM raises vectors to one power only.
+    if (!isElementwise || isa<math::FPowIOp>(op))
       return op.emitOpError("has no vector form, so it cannot stand in a stage");
     if (uniform.contains(&op))
       b.clone(op, scalars);

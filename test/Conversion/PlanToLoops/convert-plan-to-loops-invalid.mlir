@@ -1,4 +1,4 @@
-// RUN: descent-opt %s -convert-plan-to-loops -verify-diagnostics
+// RUN: descent-opt %s -split-input-file -convert-plan-to-loops -verify-diagnostics
 
 plan.program @a_region_of_entries_has_no_control_flow segments 1 {
   plan.track @t class any {
@@ -13,6 +13,21 @@ plan.program @a_region_of_entries_has_no_control_flow segments 1 {
         %twice = arith.addf %wi, %wi : f32
         scf.yield %twice : f32
       }
+      plan.yield %u : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @vectors_are_raised_to_no_power_of_their_own segments 1 {
+  plan.track @t class any {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    plan.sweep over <rows, cols> reads(%w : !plan.buffer<rows, cols, f32>) writes(%w : !plan.buffer<rows, cols, f32>) {
+    ^bb0(%wi: f32):
+      %three = arith.constant 3 : i32
+      // expected-error @below {{'math.fpowi' op has no vector form, so it cannot stand in a stage}}
+      %u = math.fpowi %wi, %three : f32, i32
       plan.yield %u : f32
     }
   }
