@@ -95,12 +95,21 @@ def test_blocks_say_their_language(page: Path) -> None:
     assert not unknown, f"comments above a block are {sorted(DIRECTIVES)}:\n" + "\n".join(unknown)
 
 
+def headings(page: Path) -> set[str]:
+    """What links call a page's headings."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"^\s*```.*?^\s*```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
-    targets = [target for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text) if "://" not in target]
-    broken = [target for target in targets if not (page.parent / target).exists()]
+    links = [link.partition("#") for link in re.findall(r"\]\(([^)\s]+)[^)]*\)", text) if "://" not in link]
+    broken = [target for target, _, _ in links if not (page.parent / target).exists()]
     assert not broken, f"{page}: no such file: {broken}"
+    pages = [(page.parent / target if target else page, heading) for target, _, heading in links if heading]
+    broken = [f"{target}#{heading}" for target, heading in pages if heading not in headings(target)]
+    assert not broken, f"{page}: no such heading: {broken}"
 
 
 @pytest.mark.parametrize("block", of_language("mlir"), ids=str)
