@@ -1,0 +1,148 @@
+"""Random rules: what the planner makes of them equals the operations done one by one in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import descent
+import numpy as np
+import numpy.typing as npt
+import pytest
+from descent.compiler import find_program
+
+pytestmark = pytest.mark.skipif(find_program() is None, reason="descent-compile is not built")
+
+Value = npt.NDArray[np.float64] | float
+MATRIX, NUMBER = "tensor<?x?xf64>", "f64"
+ROWS, COLS = "tensor<?xf64, #descent.dims<rows>>", "tensor<?xf64, #descent.dims<cols>>"
+SHAPES = ((5, 9), (17, 3), (1, 20))
+STATES = {"m": MATRIX, "v": MATRIX, "r": ROWS, "c": COLS, "h": NUMBER}
+ROLES = {"m": "state", "v": "state", "r": "row_state", "c": "column_state", "h": "layer_state"}
+
+
+@dataclass
+class Rule:
+    """The text of a rule, and for each of its values how the value follows from the operands, for all layers at once."""
+
+    lines: list[str] = field(default_factory=list)
+    steps: list[tuple[str, Callable[..., list[Value]], tuple[str, ...]]] = field(default_factory=list)
+    types: dict[str, str] = field(default_factory=dict)
+
+    def add(self, text: str, result: str, function: Callable[..., list[Value]], *operands: str) -> str:
+        name = f"x{len(self.steps)}"
+        self.lines.append(f"  %{name} = {text}")
+        self.steps.append((name, function, operands))
+        self.types[name] = result
+        return name
+
+
+def each(function: Callable[..., Value]) -> Callable[..., list[Value]]:
+    """Of every layer by itself."""
+    return lambda *operands: [function(*layer) for layer in zip(*operands, strict=True)]
+
+
+def add_squash(rule: Rule, x: str) -> str:
+    """x / (1 + |x|) keeps numbers moderate, so that only orders of summation differ."""
+    kind = rule.types[x]
+    one = "one"
+    if kind != NUMBER:
+        one = rule.add(f"descent.broadcast %one : f64 to {kind}", kind, each(lambda a: np.ones_like(a)), x)
+    size = rule.add(f"math.absf %{x} : {kind}", kind, each(np.abs), x)
+    below = rule.add(f"arith.addf %{size}, %{one} : {kind}", kind, each(lambda a: a + 1.0), size)
+    return rule.add(f"arith.divf %{x}, %{below} : {kind}", kind, each(lambda a, b: a / b), x, below)
+
+
+def add_random(rule: Rule, random: np.random.Generator) -> None:
+    """One more operation on values that exist."""
+
+    def pick(*kinds: str) -> str:
+        return str(random.choice([name for name, kind in rule.types.items() if kind in kinds]))
+
+    choice = random.integers(7)
+    if choice <= 2:
+        x = pick(MATRIX, MATRIX, ROWS, COLS, NUMBER)
+        kind = rule.types[x]
+        y = pick(kind)
+        op, function = [("addf", np.add), ("subf", np.subtract), ("mulf", np.multiply)][choice]
+        add_squash(rule, rule.add(f"arith.{op} %{x}, %{y} : {kind}", kind, each(function), x, y))
+    elif choice == 3:
+        x = pick(MATRIX)
+        target, axis = [(NUMBER, None), (ROWS, 1), (COLS, 0)][random.integers(3)]
+        name, function = [("sum", np.sum), ("max", np.max), ("min", np.min)][random.integers(3)]
+        reduced = rule.add(f"descent.reduce {name} %{x} : {MATRIX} to {target}", target,
+                           each(lambda a: function(a, axis=axis)), x)
+        add_squash(rule, reduced)
+    elif choice == 4:
+        x = pick(NUMBER, ROWS, COLS)
+        kind = rule.types[x]
+        spread = {NUMBER: lambda a, w: np.full_like(w, a), ROWS: lambda a, w: a[:, None] + 0.0 * w,
+                  COLS: lambda a, w: a[None, :] + 0.0 * w}[kind]
+        rule.add(f"descent.broadcast %{x} : {kind} to {MATRIX}", MATRIX, each(spread), x, "w")
+    elif choice == 5:
+        x, y = pick(MATRIX), pick(MATRIX)
+        truth = f"t{len(rule.steps)}"
+        rule.lines.append(f"  %{truth} = arith.cmpf ogt, %{x}, %{y} : {MATRIX}")
+        rule.add(f"arith.select %{truth}, %{x}, %{y} : tensor<?x?xi1>, {MATRIX}", MATRIX, each(np.maximum), x, y)
+    else:
+        x = pick(NUMBER)
+        name, function = [("sum", np.sum), ("max", np.max), ("min", np.min)][random.integers(3)]
+        total = rule.add(f"descent.over_layers {name} %{x} in group", NUMBER,
+                         lambda values: [float(function(values))] * len(values), x)
+        add_squash(rule, total)
+
+
+def make_rule(seed: int) -> tuple[Rule, dict[str, str]]:
+    """A rule and what it stores: every state and the weight get the last value of their kind that is not an argument."""
+    random = np.random.default_rng(seed)
+    rule = Rule(types={"w": MATRIX, "g": MATRIX, **STATES})
+    for _ in range(random.integers(6, 22)):
+        add_random(rule, random)
+    # Everything that is given is read.
+    mixed = rule.add(f"arith.addf %g, %m : {MATRIX}", MATRIX, each(np.add), "g", "m")
+    updates = {"w": add_squash(rule, mixed)}
+    for state, kind in STATES.items():
+        candidates = [name for name, other in rule.types.items() if other == kind and name not in ("w", "g")]
+        other = str(random.choice(candidates))
+        updates[state] = rule.add(f"arith.addf %{state}, %{other} : {kind}", kind, each(np.add), state, other)
+    last = [name for name, kind in rule.types.items() if kind == MATRIX][-3]
+    updates["w"] = rule.add(f"arith.addf %{updates['w']}, %{last} : {MATRIX}", MATRIX, each(np.add), updates["w"], last)
+    return rule, updates
+
+
+def write(rule: Rule, updates: dict[str, str]) -> str:
+    states = ", ".join(f"%{name}: {role}" for name, role in ROLES.items())
+    stored = ", ".join(f"%{name} = %{value}" for name, value in updates.items())
+    types = ", ".join(rule.types[value] for value in updates.values())
+    head = f"descent.optimizer @random(%w: param, %g: grad, {states}) {{\n  %one = arith.constant 1.0 : f64\n"
+    return head + "\n".join(rule.lines) + f"\n  descent.update {stored} : {types}\n}}\n"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_random_rule_equals_its_operations_one_by_one(tmp_path: Path, seed: int) -> None:
+    rule, updates = make_rule(seed)
+    source = tmp_path / "random.mlir"
+    source.write_text(write(rule, updates))
+    artifact = descent.compile(source, tmp_path / "random.so", "--storage", "f64", "--stored", "out_in")
+    random = np.random.default_rng(1000 + seed)
+    weights = [random.standard_normal(shape) for shape in SHAPES]
+    gradients = [random.standard_normal(shape) for shape in SHAPES]
+    values: dict[str, list[Value]] = {"w": [w.copy() for w in weights], "m": [np.zeros(s) for s in SHAPES]}
+    values |= {"v": [np.zeros(s) for s in SHAPES], "r": [np.zeros(s[0]) for s in SHAPES]}
+    values |= {"c": [np.zeros(s[1]) for s in SHAPES], "h": [0.0 for _ in SHAPES]}
+    layers = [descent.Layer(f"l{i}", w, g) for i, (w, g) in enumerate(zip(weights, gradients, strict=True))]
+    with artifact.optimizer(layers, threads=2) as optimizer:
+        for _ in range(3):
+            for g in gradients:
+                g[...] = random.standard_normal(g.shape)
+            values["g"] = [g.copy() for g in gradients]
+            for name, function, operands in rule.steps:
+                values[name] = function(*(values[operand] for operand in operands))
+            optimizer.step()
+            values |= {name: values[value] for name, value in updates.items()}
+        for i, w in enumerate(weights):
+            np.testing.assert_allclose(w, values["w"][i], rtol=1e-9, atol=1e-9)
+            for name in STATES:
+                got = np.asarray(optimizer.states[f"l{i}"][name]).reshape(np.shape(values[name][i]))
+                np.testing.assert_allclose(got, values[name][i], rtol=1e-9, atol=1e-9, err_msg=name)
