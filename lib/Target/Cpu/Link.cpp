@@ -18,7 +18,9 @@ LogicalResult descent::writeFile(Location location, StringRef path, StringRef by
   });
   if (!error)
     return success();
-  return emitError(location, "cannot write ") << llvm::toString(std::move(error));
+  // The reason alone: some errors name the temporary file, some nothing.
+  std::string reason = llvm::errorToErrorCode(std::move(error)).message();
+  return emitError(location, "cannot write '") << path << "': " << reason;
 }
 
 static std::string findRuntimeLibrary(const CpuOptions &options) {
