@@ -4,7 +4,8 @@
  *     w <- (1 - lr wd) w - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
  *
  * One pass over four streams, of which three are written: 28 bytes an entry. Every thread takes an equal share of all
- * entries. Threads are started in every step, which takes some 50 microseconds, while a step takes tens of milliseconds.
+ * entries. Threads are started in every step, which takes some 50 microseconds, while a step takes tens of
+ * milliseconds.
  */
 #include <math.h>
 #include <pthread.h>
