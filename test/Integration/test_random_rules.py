@@ -119,7 +119,8 @@ def write(rule: Rule, updates: dict[str, str]) -> str:
     return head + "\n".join(rule.lines) + f"\n  descent.update {stored} : {types}\n}}\n"
 
 
-@pytest.mark.parametrize("seed", range(40))
+# The last two reduce a tensor that the same sweep overwrites, in a remainder.
+@pytest.mark.parametrize("seed", [*range(40), 485, 676])
 def test_a_random_rule_equals_its_operations_one_by_one(tmp_path: Path, seed: int) -> None:
     rule, updates = make_rule(seed)
     source = tmp_path / "random.mlir"

@@ -136,10 +136,17 @@ void EntryLoops::loadReads(Value row, Value col, Value mask, IRMapping &values) 
   }
 }
 
+SmallVector<Value> EntryLoops::maskReduced(Value mask, ValueRange values) {
+  SmallVector<Value> result(values.begin(), values.end());
+  for (auto [reduction, value] : llvm::zip(reductions, result))
+    if (mask)
+      value = arith::SelectOp::create(b, mask, value, createIdentity(b, reduction.kind, value.getType()));
+  return result;
+}
+
 void EntryLoops::foldEntries(Value row, Value col, Value mask, ValueRange values, Accumulators &accumulators) {
-  for (auto [reduction, value, accumulator] : llvm::zip(reductions, values, accumulators)) {
-    Value identity = createIdentity(b, reduction.kind, value.getType());
-    Value entries = mask ? arith::SelectOp::create(b, mask, value, identity) : value;
+  for (auto [reduction, entries, accumulator] : llvm::zip(reductions, values, accumulators)) {
+    Value identity = createIdentity(b, reduction.kind, entries.getType());
     if (reduction.access != Access::Column) {
       accumulator = createFold(b, reduction.kind, accumulator, entries);
       continue;
@@ -167,9 +174,12 @@ void EntryLoops::emitEntries(Value row, Value col, Value mask, Accumulators &acc
   for (Value value : stage.getStageBody()->getTerminator()->getOperands())
     yielded.push_back(values.lookup(value));
   OperandRange writes = stage.getStageWrites();
+  // Masked before anything is stored: LLVM 22 makes one masked load of a masked load and a selection with the same
+  // mask, and puts it where the selection is.
+  SmallVector<Value> reduced = maskReduced(mask, ArrayRef<Value>(yielded).drop_front(writes.size()));
   for (auto [buffer, value] : llvm::zip(writes, yielded))
     storeEntries(b, value, kernel.buffer(buffer), {row, col}, mask);
-  foldEntries(row, col, mask, ArrayRef<Value>(yielded).drop_front(writes.size()), accumulators);
+  foldEntries(row, col, mask, reduced, accumulators);
 }
 
 SmallVector<Value> EntryLoops::emitRow(Value row, ValueRange tileAccumulators) {

@@ -35,6 +35,8 @@ private:
   llvm::SmallVector<mlir::Value> emitRow(mlir::Value row, mlir::ValueRange tileAccumulators);
   void emitEntries(mlir::Value row, mlir::Value col, mlir::Value mask, Accumulators &accumulators);
   void loadReads(mlir::Value row, mlir::Value col, mlir::Value mask, mlir::IRMapping &values);
+  /// What a remainder reduces: the identity where the mask is off.
+  llvm::SmallVector<mlir::Value> maskReduced(mlir::Value mask, mlir::ValueRange values);
   void foldEntries(mlir::Value row, mlir::Value col, mlir::Value mask, mlir::ValueRange values,
                    Accumulators &accumulators);
   /// The accumulators that loops carry: those of the tile, and within a row also the row's.
