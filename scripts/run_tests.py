@@ -54,7 +54,7 @@ def broken(suite: Suite, reason: str) -> Counts:
 def call(suite: Suite, options: argparse.Namespace, command: list[str]) -> int | None:
     """Runs a command of the suite with its output passed on; None when it takes too long."""
     environment = os.environ | ENVIRONMENT | (SANITIZED if suite.sanitized else {})
-    environment["DESCENT_BUILD_DIR"] = str(suite.build(options))
+    environment["DESCENT_BUILD"] = str(ROOT / suite.build(options))
     process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     try:
         return process.wait(timeout=SUITE_SECONDS)

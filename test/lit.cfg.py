@@ -26,7 +26,7 @@ config.test_exec_root = str(build / "test")
 tools = [str(build / "bin"), config.llvm_tools]
 config.environment["PATH"] = os.pathsep.join(tools + [config.environment.get("PATH", "")])
 config.environment["PYTHONPATH"] = str(source / "python")
-config.environment["DESCENT_BUILD_DIR"] = str(build)
+config.environment["DESCENT_BUILD"] = str(build)
 
 compile_flags = ""
 if config.sanitize:

@@ -15,7 +15,7 @@ import pytest
 from blocks import DIRECTIVES, Block, read_blocks
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("DESCENT_BUILD_DIR", ROOT / "build"))
+BUILD = Path(os.environ.get("DESCENT_BUILD", ROOT / "build"))
 LLVM = Path(os.environ.get("LLVM_PREFIX", "/usr/lib/llvm-22"))
 SECONDS = 300
 LANGUAGES = {"mlir", "c", "cpp", "python", "bash", "json", "tablegen", "text"}
@@ -37,7 +37,7 @@ def of_language(*languages: str) -> list[Block]:
 def environment() -> dict[str, str]:
     path = [str(BUILD / "bin"), str(LLVM / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     return os.environ | {"PATH": os.pathsep.join(path), "PYTHONPATH": str(ROOT / "python"), "MPLBACKEND": "Agg",
-                         "DESCENT_BUILD_DIR": str(BUILD)}
+                         "DESCENT_BUILD": str(BUILD)}
 
 
 def run(command: list[str], folder: Path, block: Block, refused: str | None = None) -> None:

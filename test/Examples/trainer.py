@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / (os.environ.get("DESCENT_BUILD") or os.environ.get("DESCENT_BUILD_DIR") or "build")
+BUILD = ROOT / (os.environ.get("DESCENT_BUILD") or "build")
 
 # No size is a multiple of the trainer's tiles and blocks.
 SMALL = ["--layers", "2", "--width", "36", "--heads", "3", "--context", "19", "--batch", "4", "--quiet"]

@@ -13,7 +13,7 @@ import pytest
 from fuzz import FOLDERS, Tool, fuzz, mutate, read_corpus
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("DESCENT_BUILD_DIR", ROOT / "build"))
+BUILD = Path(os.environ.get("DESCENT_BUILD", ROOT / "build"))
 SECONDS = float(os.environ.get("DESCENT_FUZZ_SECONDS", "60"))
 SEED = int(os.environ.get("DESCENT_FUZZ_SEED", "1"))
 

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     import descent
     from harness import Case
 
-# The name under which the test runner passes the build folder, relative to the source tree.
-if "DESCENT_BUILD_DIR" in os.environ:
-    os.environ.setdefault("DESCENT_BUILD", str(ROOT / os.environ["DESCENT_BUILD_DIR"]))
+os.environ.setdefault("DESCENT_BUILD", str(ROOT / "build"))
 
 
 def compile_once(folder: Path, rule: str, options: tuple[str, ...]) -> descent.Artifact:

@@ -17,9 +17,7 @@ sys.path.insert(0, str(ROOT / "python"))
 if TYPE_CHECKING:
     import descent
 
-# The name under which the test runner passes the build folder, relative to the source tree.
-if "DESCENT_BUILD_DIR" in os.environ:
-    os.environ.setdefault("DESCENT_BUILD", str(ROOT / os.environ["DESCENT_BUILD_DIR"]))
+os.environ.setdefault("DESCENT_BUILD", str(ROOT / "build"))
 
 
 def compile_once(folder: Path, rule: str, options: tuple[str, ...]) -> descent.Artifact:
