@@ -101,17 +101,23 @@ Value formula::lmoOfL2(ImplicitLocOpBuilder &b, Value x, Along along) {
   // Divides the entries: the reciprocal of a tiny norm would overflow in f32.
   Value norm = norm2(b, x, along);
   Value isZero = compare(b, arith::CmpFPredicate::OEQ, norm, constantOf(b, 0.0, norm));
-  Value divisor = arith::SelectOp::create(b, isZero, constantOf(b, 1.0, norm), negate(b, norm));
+  Value one = constantOf(b, 1.0, norm), minus = negate(b, norm);
+  Value divisor = arith::SelectOp::create(b, isZero, one, minus);
   return divide(b, x, broadcastLike(b, divisor, x));
 }
 
 Value formula::lmoOfL1(ImplicitLocOpBuilder &b, Value x, Along along) {
-  Value largest = broadcastLike(b, maxAbs(b, x, along), x);
-  // Unordered, so that a NaN is among the largest and reaches the result.
+  Value maximum = maxAbs(b, x, along);
+  // Unordered, so that all entries are among the largest where one is NaN.
+  Value largest = broadcastLike(b, maximum, x);
   Value isLargest = compare(b, arith::CmpFPredicate::UEQ, math::AbsFOp::create(b, x), largest);
   Value zero = constantLike(b, 0.0, x);
   Value ones = arith::SelectOp::create(b, isLargest, constantLike(b, 1.0, x), zero);
-  Value share = divide(b, negate(b, sign(b, x)), broadcastLike(b, reduce(b, ReduceKind::Sum, ones, along), x));
+  Value count = reduce(b, ReduceKind::Sum, ones, along);
+  Value isNan = compare(b, arith::CmpFPredicate::UNO, maximum, maximum);
+  count = arith::SelectOp::create(b, isNan, maximum, count);
+  Value direction = negate(b, sign(b, x));
+  Value share = divide(b, direction, broadcastLike(b, count, x));
   return arith::SelectOp::create(b, isLargest, share, zero);
 }
 

@@ -50,7 +50,8 @@ static Value emitStep(ImplicitLocOpBuilder &b, Value y, NewtonSchulzAttr::Step s
   Value gram = ProductOp::create(b, square, y, y, /*transposed=*/true, /*symmetric=*/true);
   Value a = convert(b, gram, element);
   Value gramSquared = ProductOp::create(b, square, a, a, /*transposed=*/false, /*symmetric=*/true);
-  Value polynomial = formula::add(b, times(step.b, convert(b, a, real)), times(step.c, gramSquared));
+  Value first = times(step.b, convert(b, a, real)), second = times(step.c, gramSquared);
+  Value polynomial = formula::add(b, first, second);
   Value extended = convert(b, y, real);
   Value product = ProductOp::create(b, extended.getType(), convert(b, polynomial, element), y, /*transposed=*/false,
                                     /*symmetric=*/false);

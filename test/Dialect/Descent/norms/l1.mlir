@@ -9,14 +9,17 @@ func.func private @reads_back() attributes {a = #descent.l1}
 
 // CHECK-LABEL: func.func @mass_is_shared_by_the_largest(
 // CHECK-SAME: %[[X:.*]]: tensor<?x?xf64>)
-// A NaN is among the largest, as its comparison is unordered.
+// With a NaN all entries are among the largest, as the comparison is unordered, and their number is NaN.
 // CHECK: %[[M:.*]] = descent.reduce max %{{.*}} : tensor<?x?xf64> to f64
 // CHECK: %[[MS:.*]] = descent.broadcast
 // CHECK: %[[A:.*]] = math.absf %[[X]]
 // CHECK: %[[LARGEST:.*]] = arith.cmpf ueq, %[[A]], %[[MS]]
 // CHECK: %[[ONES:.*]] = arith.select %[[LARGEST]]
 // CHECK: %[[COUNT:.*]] = descent.reduce sum %[[ONES]] : tensor<?x?xf64> to f64
-// CHECK: %[[SHARE:.*]] = arith.divf
+// CHECK: %[[NAN:.*]] = arith.cmpf uno, %{{.*}}, %{{.*}} : f64
+// CHECK: %[[SAFE:.*]] = arith.select %[[NAN]], %{{.*}}, %[[COUNT]] : f64
+// CHECK: %[[COUNTS:.*]] = descent.broadcast %[[SAFE]]
+// CHECK: %[[SHARE:.*]] = arith.divf %{{.*}}, %[[COUNTS]]
 // CHECK: arith.select %[[LARGEST]], %[[SHARE]], %{{.*}}
 func.func @mass_is_shared_by_the_largest(%x: tensor<?x?xf64>) -> tensor<?x?xf64> {
   %u = descent.lmo #descent.l1, %x : tensor<?x?xf64>

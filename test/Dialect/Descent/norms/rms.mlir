@@ -38,9 +38,9 @@ func.func @root_of_entries_times_l2(%x: tensor<?x?xf64>) -> f64 {
 
 // CHECK-LABEL: func.func @l2_over_root_of_entries(
 // CHECK-SAME: %[[X:.*]]: tensor<?x?xf64>)
+// CHECK: descent.reduce sum_squares %[[X]]
 // CHECK: descent.size short
 // CHECK: descent.size long
-// CHECK: descent.reduce sum_squares %[[X]]
 func.func @l2_over_root_of_entries(%x: tensor<?x?xf64>) -> f64 {
   %d = descent.norm #descent.rms, %x : tensor<?x?xf64>
   return %d : f64

@@ -39,9 +39,9 @@ func.func @dual_norm_is_divided(%x: tensor<?x?xf64>) -> f64 {
 
 // CHECK-LABEL: func.func @norm_is_multiplied(
 // CHECK-SAME: %[[X:.*]]: tensor<?x?xf64>)
-// CHECK: %[[TWO:.*]] = arith.constant 2.0
 // CHECK: %[[N:.*]] = arith.maximumf
-// CHECK: arith.mulf %[[TWO]], %[[N]]
+// CHECK: %[[TWO:.*]] = arith.constant 2.0
+// CHECK: arith.mulf %[[N]], %[[TWO]]
 func.func @norm_is_multiplied(%x: tensor<?x?xf64>) -> f64 {
   %d = descent.norm #descent.scaled<#descent.max, factor = 2.0>, %x : tensor<?x?xf64>
   return %d : f64

@@ -230,9 +230,19 @@ def Descent_ScaledNorm : Descent_Norm<"ScaledNorm", "scaled"> {
   let extraClassDeclaration = [{
     ::mlir::Value emitScale(::mlir::ImplicitLocOpBuilder &b) const;
   }];
-  let norm = [{ return formula::multiply(b, emitScale(b), getInner().emitNorm(b, x)); }];
-  let dualNorm = [{ return formula::divide(b, getInner().emitDualNorm(b, x), emitScale(b)); }];
-  let lmo = [{ return formula::scale(b, getInner().emitLmo(b, x), formula::reciprocal(b, emitScale(b))); }];
+  // One emission a statement: C++ leaves the order of arguments to the compiler.
+  let norm = [{
+    ::mlir::Value inner = getInner().emitNorm(b, x);
+    return formula::multiply(b, inner, emitScale(b));
+  }];
+  let dualNorm = [{
+    ::mlir::Value inner = getInner().emitDualNorm(b, x);
+    return formula::divide(b, inner, emitScale(b));
+  }];
+  let lmo = [{
+    ::mlir::Value inner = getInner().emitLmo(b, x);
+    return formula::scale(b, inner, formula::reciprocal(b, emitScale(b)));
+  }];
   let project = [{ return getInner().emitProjection(b, x, formula::divide(b, radius, emitScale(b))); }];
   let verifyMore = [{ return getInner().verifyQuery(query, groupClass, emitError); }];
   let footprint = "Tensor";
