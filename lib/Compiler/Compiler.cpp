@@ -20,6 +20,8 @@ static InFlightDiagnostic error(MLIRContext *context) { return emitError(Unknown
 /// A recipe -> its plan.
 static LogicalResult lowerToPlan(ModuleOp module, const CompileOptions &options) {
   PassManager passes(module.getContext());
+  if (failed(applyPassManagerCLOptions(passes)))
+    return failure();
   ExpandOptions expand;
   expand.compute = options.storage == "f64" ? "f64" : "f32";
   buildDescentExpandPipeline(passes, expand);
@@ -83,8 +85,7 @@ static LogicalResult emitCode(ModuleOp module, StringRef extension, const Compil
   auto program = *module.getOps<plan::ProgramOp>().begin();
   std::string name = program.getSymName().str();
   std::string header = plan::emitHeader(program);
-  std::string manifest =
-      plan::emitManifest(plan::ProgramLayout(program), cpu->target.name, cpu->target.features) + "\n";
+  std::string manifest = plan::emitManifest(plan::ProgramLayout(program), cpu->target.name, cpu->target.features);
   CpuOutput kind = extension == ".ll" ? CpuOutput::LLVMIR : extension == ".s" ? CpuOutput::Assembly : CpuOutput::Object;
   SmallVector<char> bytes;
   if (failed(lowerPlanToLLVM(module, *cpu)) || failed(emitCpuCode(module, *cpu, kind, bytes)))

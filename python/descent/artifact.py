@@ -94,11 +94,12 @@ class Artifact:
         return {group: dict(values) for group, values in self._defaults.items()}
 
     def _read_defaults(self) -> dict[str, dict[str, float]]:
-        count = sum(len(group.hypers) for group in self.groups)
+        hypers = self.typed_manifest.hypers
+        count = sum(len(names) for names in hypers.values())
         numbers = (ctypes.c_double * max(1, count))()
         self.entry_points.call("hyper_defaults", numbers, count)
         values = iter(numbers)
-        return {group.name: {name: next(values) for name in group.hypers} for group in self.groups}
+        return {owner: {name: next(values) for name in names} for owner, names in hypers.items()}
 
     def hyper_numbers(self, hyper: Hyper) -> ctypes.Array[ctypes.c_double]:
         """The flat list that a step takes: the defaults, and what the caller says otherwise."""

@@ -51,7 +51,13 @@ class Group:
 class Manifest:
     raw: dict[str, Any]
     groups: tuple[Group, ...]
+    shared: dict[str, dict[str, float]]
     reports: tuple[str, ...]
+
+    @property
+    def hypers(self) -> dict[str, dict[str, float]]:
+        """The hyperparameters and their defaults, in the order of the C struct: of groups, then of shared bodies."""
+        return {group.name: group.hypers for group in self.groups} | self.shared
 
     def group(self, name: str | None, layer: str) -> Group:
         if name is None and len(self.groups) == 1:
@@ -82,7 +88,8 @@ def parse(text: str, path: str) -> Manifest:
         )
     try:
         groups = tuple(_group(index, group) for index, group in enumerate(raw["groups"]))
-        return Manifest(raw, groups, tuple(raw["reports"]))
+        shared = {body["name"]: _hypers(body) for body in raw["shared"]}
+        return Manifest(raw, groups, shared, tuple(raw["reports"]))
     except (KeyError, TypeError) as error:
         raise invalid_argument(f"the manifest of '{path}' is not understood: {error!r}") from error
 
@@ -93,12 +100,16 @@ def _group(index: int, group: dict[str, Any]) -> Group:
         name=group["name"],
         weight=_known(group["weight"]),
         gradient=_known(group["gradient"]),
-        hypers={hyper["name"]: float(hyper["default"]) for hyper in group["hypers"]},
+        hypers=_hypers(group),
         states=tuple(State(s["name"], _scope(s["scope"]), _known(s["type"])) for s in group["states"]),
         inputs=tuple(Input(i["name"], _known(i["type"])) for i in group["inputs"]),
         factors=tuple(group["factors"]),
         reports=tuple(group["reports"]),
     )
+
+
+def _hypers(owner: dict[str, Any]) -> dict[str, float]:
+    return {hyper["name"]: float(hyper["default"]) for hyper in owner["hypers"]}
 
 
 def _known(type_name: str) -> str:

@@ -3,6 +3,7 @@
 #include "descent/Compiler/Library.h"
 #include "descent/InitAll.h"
 
+#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
@@ -43,6 +44,7 @@ static LogicalResult reportUsage(mlir::Diagnostic &diagnostic) {
 
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
+  mlir::registerPassManagerCLOptions(); // -mlir-print-ir-after-all and its like
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, "Compiles an optimizer's rule or recipe to kernels.\n");
   mlir::DialectRegistry registry;

@@ -50,11 +50,11 @@ Value TrackBuilder::declareNumber(BlockArgument argument, RoleAttr role) {
   case RoleKind::Factor:
     return plan::FactorOp::create(builder, loc, real, role.getName());
   case RoleKind::Step:
-    return plan::NumberOp::create(builder, loc, real, plan::Number::Step);
+    return getDriverNumber(plan::Number::Step, loc);
   case RoleKind::Updates:
-    return plan::NumberOp::create(builder, loc, real, plan::Number::Updates);
+    return getDriverNumber(plan::Number::Updates, loc);
   case RoleKind::Loss:
-    return plan::NumberOp::create(builder, loc, real, plan::Number::Loss);
+    return getDriverNumber(plan::Number::Loss, loc);
   default:
     return {};
   }
@@ -108,31 +108,31 @@ void TrackBuilder::declareConstants() {
 // Numbers
 //===----------------------------------------------------------------------===//
 
+/// A number of the layer that the driver knows; declared once.
+Value TrackBuilder::getDriverNumber(plan::Number kind, Location loc) {
+  Value &number = driverNumbers[static_cast<int>(kind)];
+  if (!number)
+    number = plan::NumberOp::create(builder, loc, builder.getF64Type(), kind);
+  return number;
+}
+
 /// A number that is given rather than computed, or null.
 Value TrackBuilder::declareLeaf(Operation *op) {
-  auto number = [&](plan::Number kind) -> Value {
-    return plan::NumberOp::create(builder, op->getLoc(), builder.getF64Type(), kind);
-  };
   if (isa<GradientScaleOp>(op))
-    return number(plan::Number::GradientScale);
+    return getDriverNumber(plan::Number::GradientScale, op->getLoc());
   auto size = dyn_cast<SizeOp>(op);
-  if (!size)
-    return {};
-  if (size.getSide() == Side::Rows || size.getSide() == Side::Cols)
-    return number(size.getSide() == Side::Rows ? plan::Number::Rows : plan::Number::Cols);
-  Value rows = number(plan::Number::Rows), cols = number(plan::Number::Cols);
-  Type real = builder.getF64Type();
-  auto scalars =
-      plan::ScalarsOp::create(builder, op->getLoc(), TypeRange(real), ValueRange{rows, cols}, FlatSymbolRefAttr());
-  OpBuilder::InsertionGuard guard(builder);
-  Block *body = builder.createBlock(&scalars.getBodyRegion(), {}, {real, real}, {op->getLoc(), op->getLoc()});
-  Value result;
-  if (size.getSide() == Side::Short)
-    result = arith::MinimumFOp::create(builder, op->getLoc(), body->getArgument(0), body->getArgument(1));
-  else
-    result = arith::MaximumFOp::create(builder, op->getLoc(), body->getArgument(0), body->getArgument(1));
-  plan::YieldOp::create(builder, op->getLoc(), result);
-  return scalars.getResult(0);
+  if (size && size.getSide() == Side::Rows)
+    return getDriverNumber(plan::Number::Rows, op->getLoc());
+  if (size && size.getSide() == Side::Cols)
+    return getDriverNumber(plan::Number::Cols, op->getLoc());
+  return {};
+}
+
+/// short = min(rows, cols), long = max(rows, cols)
+static Value cloneSize(OpBuilder &builder, SizeOp op, Value rows, Value cols) {
+  if (op.getSide() == Side::Short)
+    return arith::MinimumFOp::create(builder, op.getLoc(), rows, cols);
+  return arith::MaximumFOp::create(builder, op.getLoc(), rows, cols);
 }
 
 /// The scalar work that `value` needs and that is not done yet.
@@ -150,9 +150,9 @@ void TrackBuilder::collect(Value value, llvm::SetVector<Operation *> &work) {
   work.insert(op);
 }
 
-void TrackBuilder::buildScalars(ArrayRef<Operation *> work, Value root) {
-  Location loc = work.front()->getLoc();
-  llvm::SetVector<Value> inputs, outputs;
+/// The values that the work takes from outside and gives to the outside.
+static void findScalars(ArrayRef<Operation *> work, Value root, llvm::SetVector<Value> &inputs,
+                        llvm::SetVector<Value> &outputs) {
   auto isInside = [&](Operation *op) { return llvm::is_contained(work, op); };
   for (Operation *op : work) {
     for (Value operand : op->getOperands())
@@ -163,32 +163,44 @@ void TrackBuilder::buildScalars(ArrayRef<Operation *> work, Value root) {
     if (isUsedOutside || op->getResult(0) == root)
       outputs.insert(op->getResult(0));
   }
+}
+
+/// A truth value that was passed as 0 or 1.
+static Value isNotZero(OpBuilder &builder, Value number) {
+  Location loc = number.getLoc();
+  Value zero = arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(0.0));
+  return arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNE, number, zero);
+}
+
+void TrackBuilder::buildScalars(ArrayRef<Operation *> work, Value root) {
+  Location loc = work.front()->getLoc();
+  llvm::SetVector<Value> inputs, outputs;
+  findScalars(work, root, inputs, outputs);
   SmallVector<Value> operands;
   for (Value input : inputs)
     operands.push_back(numbers.lookup(input));
+  if (llvm::any_of(work, llvm::IsaPred<SizeOp>))
+    operands.append({getDriverNumber(plan::Number::Rows, loc), getDriverNumber(plan::Number::Cols, loc)});
   Type real = builder.getF64Type();
   auto scalars =
       plan::ScalarsOp::create(builder, loc, SmallVector<Type>(outputs.size(), real), operands, FlatSymbolRefAttr());
   OpBuilder::InsertionGuard guard(builder);
-  SmallVector<Type> types(inputs.size(), real);
-  Block *body = builder.createBlock(&scalars.getBodyRegion(), {}, types, SmallVector<Location>(inputs.size(), loc));
+  SmallVector<Type> types(operands.size(), real);
+  Block *body = builder.createBlock(&scalars.getBodyRegion(), {}, types, SmallVector<Location>(operands.size(), loc));
   IRMapping mapping;
-  for (auto [input, argument] : llvm::zip(inputs, body->getArguments())) {
-    Value value = argument;
-    if (input.getType().isInteger(1)) {
-      Value zero = arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(0.0));
-      value = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNE, argument, zero);
-    }
-    mapping.map(input, value);
-  }
+  for (auto [input, argument] : llvm::zip(inputs, body->getArguments()))
+    mapping.map(input, input.getType().isInteger(1) ? isNotZero(builder, argument) : Value(argument));
   for (Operation *op : work)
-    builder.clone(*op, mapping);
+    if (auto size = dyn_cast<SizeOp>(op))
+      mapping.map(size.getResult(),
+                  cloneSize(builder, size, *std::prev(body->args_end(), 2), body->getArguments().back()));
+    else
+      builder.clone(*op, mapping);
   SmallVector<Value> yielded;
   for (auto [index, output] : llvm::enumerate(outputs)) {
     Value value = mapping.lookup(output);
-    if (output.getType().isInteger(1))
-      value = arith::UIToFPOp::create(builder, loc, real, value);
-    yielded.push_back(value);
+    bool isTruth = output.getType().isInteger(1);
+    yielded.push_back(isTruth ? Value(arith::UIToFPOp::create(builder, loc, real, value)) : value);
     numbers[output] = scalars.getResult(index);
   }
   plan::YieldOp::create(builder, loc, yielded);

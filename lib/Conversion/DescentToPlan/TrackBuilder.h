@@ -41,6 +41,7 @@ private:
   void buildCut(int64_t index);
   void buildEnd(mlir::Block &body);
   void collect(mlir::Value value, llvm::SetVector<mlir::Operation *> &work);
+  mlir::Value getDriverNumber(plan::Number kind, mlir::Location loc);
   mlir::Value declareLeaf(mlir::Operation *op);
   void buildReadyNumbers(Time time);
   void buildScalars(llvm::ArrayRef<mlir::Operation *> work, mlir::Value root);
@@ -51,6 +52,7 @@ private:
   mlir::Region *source = nullptr;
   std::optional<Schedule> schedule;
   llvm::DenseMap<mlir::Value, mlir::Value> numbers, buffers;
+  llvm::DenseMap<int, mlir::Value> driverNumbers;
 
   friend class StageBuilder;
 };

@@ -23,6 +23,8 @@ void descent::registerCpuTranslations(DialectRegistry &registry) {
 
 LogicalResult descent::lowerPlanToLLVM(ModuleOp module, const CpuOptions &options) {
   PassManager passes(module.getContext());
+  if (failed(applyPassManagerCLOptions(passes)))
+    return failure();
   buildPlanToLoopsPipeline(passes, options.target.vectorBits);
   buildCpuArtifactPipeline(passes, options.target.name);
   buildLoopsToLLVMPipeline(passes);
