@@ -2,7 +2,10 @@
 #include "descent/Dialect/Descent/IR/Descent.h"
 #include "descent/Dialect/Descent/IR/Formulas.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/DialectImplementation.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace descent;
