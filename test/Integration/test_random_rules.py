@@ -24,7 +24,7 @@ ROLES = {"m": "state", "v": "state", "r": "row_state", "c": "column_state", "h":
 
 @dataclass
 class Rule:
-    """The text of a rule, and for each of its values how the value follows from the operands, for all layers at once."""
+    """The text of a rule, and how each of its values follows from its operands, for all layers at once."""
 
     lines: list[str] = field(default_factory=list)
     steps: list[tuple[str, Callable[..., list[Value]], tuple[str, ...]]] = field(default_factory=list)
@@ -94,7 +94,7 @@ def add_random(rule: Rule, random: np.random.Generator) -> None:
 
 
 def make_rule(seed: int) -> tuple[Rule, dict[str, str]]:
-    """A rule and what it stores: every state and the weight get the last value of their kind that is not an argument."""
+    """A rule, and the values that it stores in the weight and in every state."""
     random = np.random.default_rng(seed)
     rule = Rule(types={"w": MATRIX, "g": MATRIX, **STATES})
     for _ in range(random.integers(6, 22)):

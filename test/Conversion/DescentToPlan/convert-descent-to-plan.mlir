@@ -6,7 +6,7 @@
 // CHECK: %[[G:.*]] = plan.gradient
 // CHECK: %[[M:.*]] = plan.state "m"
 // CHECK: plan.sweep over <rows, cols>
-// CHECK-SAME: reads(%{{[0-9]+}}, %{{[0-9]+}}, %{{[0-9]+}} :
+// CHECK-SAME: reads(%{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %{{[a-z0-9_]+}} :
 // CHECK-SAME: writes(%[[W]], %[[M]]
 // CHECK-NOT: plan.sweep
 descent.optimizer @rule(%w: param, %g: grad, %m: state, %beta: hyper = 0.9) {
@@ -75,7 +75,7 @@ descent.recipe @numbers_of_rows_are_folded {
 // CHECK: reduces [sum]
 // CHECK: plan.combine
 // CHECK: plan.sweep
-// CHECK-SAME: writes(%{{[0-9]+}}, %[[M]] :
+// CHECK-SAME: writes(%{{[a-z0-9_]+}}, %[[M]] :
 descent.optimizer @rule(%w: param, %g: grad, %m: state) {
   %m1 = arith.addf %m, %g : tensor<?x?xf64>
   %n = descent.reduce sum %m1 : tensor<?x?xf64> to f64
@@ -95,7 +95,7 @@ descent.recipe @a_state_is_stored_after_its_last_reader {
 // CHECK: %[[A:.*]] = plan.state "a"
 // CHECK: %[[B:.*]] = plan.state "b"
 // CHECK: plan.sweep
-// CHECK-SAME: writes(%{{[0-9]+}}, %[[A]], %[[B]] :
+// CHECK-SAME: writes(%{{[a-z0-9_]+}}, %[[A]], %[[B]] :
 // CHECK-NOT: plan.sweep
 descent.optimizer @rule(%w: param, %g: grad, %a: state, %b: state) {
   %w1 = arith.subf %w, %g : tensor<?x?xf64>
@@ -155,7 +155,7 @@ descent.recipe @scratch_lives_over_a_cut {
 
 // Element-wise work on a product is its epilogue.
 // CHECK-LABEL: plan.program @a_product_has_an_epilogue
-// CHECK: plan.product %[[X:[0-9]+]], %[[X]] transposed symmetric
+// CHECK: plan.product %[[X:[a-z0-9_]+]], %[[X]] transposed symmetric
 // CHECK: ^bb0(%[[ACC:[a-z0-9]+]]: f64
 // CHECK: arith.mulf %[[ACC]]
 // CHECK: plan.product

@@ -3,12 +3,20 @@
 #define DESCENT_DIALECT_PLAN_IR_PLANTRACKOPS_TD
 
 include "descent/Dialect/Plan/IR/PlanDialect.td"
+include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Plan_Op<string mnemonic, list<Trait> traits = []> : Op<Plan_Dialect, mnemonic, traits>;
 
-def Plan_WeightOp : Plan_Op<"weight", [HasParent<"TrackOp">]> {
+/// Something that a track is given; printed under a name that the rule's author knows.
+class Plan_GivenOp<string mnemonic, code printedName, list<Trait> traits = []> : Plan_Op<mnemonic, [HasParent<"TrackOp">,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>] # traits> {
+  let extraClassDefinition = !strconcat(
+    "void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) { setName(getResult(), ", printedName, "); }");
+}
+
+def Plan_WeightOp : Plan_GivenOp<"weight", [{"w"}]> {
   let summary = "the layer's weight";
   let description = [{
     Read and written in place, in the caller's memory.
@@ -16,7 +24,7 @@ def Plan_WeightOp : Plan_Op<"weight", [HasParent<"TrackOp">]> {
   let results = (outs Plan_BufferType:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
 }
-def Plan_GradientOp : Plan_Op<"gradient", [HasParent<"TrackOp">]> {
+def Plan_GradientOp : Plan_GivenOp<"gradient", [{"g"}]> {
   let summary = "the layer's gradient, read only";
   let description = [{
     As the caller gives it: unscaled, in its own storage type.
@@ -24,7 +32,7 @@ def Plan_GradientOp : Plan_Op<"gradient", [HasParent<"TrackOp">]> {
   let results = (outs Plan_BufferType:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
 }
-def Plan_InputOp : Plan_Op<"input", [HasParent<"TrackOp">]> {
+def Plan_InputOp : Plan_GivenOp<"input", [{getName()}]> {
   let summary = "another per-element input, read only";
   let description = [{
     A Hessian-vector product or a second gradient, in the caller's memory.
@@ -33,14 +41,14 @@ def Plan_InputOp : Plan_Op<"input", [HasParent<"TrackOp">]> {
   let results = (outs Plan_BufferType:$result);
   let assemblyFormat = "$name attr-dict `:` type($result)";
 }
-def Plan_StateOp : Plan_Op<"state", [HasParent<"TrackOp">]> {
+def Plan_StateOp : Plan_GivenOp<"state", [{getName()}]> {
   let summary = "a state in the caller's memory";
   let description = [{ Of element scope, or with one number a row or column. }];
   let arguments = (ins StrAttr:$name, Plan_StateInit:$init, DefaultValuedAttr<F64Attr, "0.0">:$value);
   let results = (outs Plan_BufferType:$result);
   let assemblyFormat = "$name `init` $init $value attr-dict `:` type($result)";
 }
-def Plan_ScratchOp : Plan_Op<"scratch", [HasParent<"TrackOp">]> {
+def Plan_ScratchOp : Plan_GivenOp<"scratch", [{"scratch"}]> {
   let summary = "memory that holds nothing between steps";
   let description = [{
     With lifetime `worker` it lives within a segment, one copy a worker; with `layer` across cuts, one copy a layer.
@@ -49,7 +57,7 @@ def Plan_ScratchOp : Plan_Op<"scratch", [HasParent<"TrackOp">]> {
   let results = (outs Plan_BufferType:$result);
   let assemblyFormat = "$lifetime attr-dict `:` type($result)";
 }
-def Plan_NumberOp : Plan_Op<"number", [Pure, HasParent<"TrackOp">]> {
+def Plan_NumberOp : Plan_GivenOp<"number", [{stringifyNumber(getNumber())}], [Pure]> {
   let summary = "a number that the driver knows";
   let description = [{
     The extents of the layer, the caller's step, the count of this layer's updates with this one, the loss, or the
@@ -59,7 +67,7 @@ def Plan_NumberOp : Plan_Op<"number", [Pure, HasParent<"TrackOp">]> {
   let results = (outs F64:$result);
   let assemblyFormat = "$number attr-dict";
 }
-def Plan_HyperOp : Plan_Op<"hyper", [HasParent<"TrackOp">]> {
+def Plan_HyperOp : Plan_GivenOp<"hyper", [{getName()}]> {
   let summary = "a hyperparameter of the group and its default";
   let description = [{
     The caller may give another value at every step.
@@ -68,7 +76,7 @@ def Plan_HyperOp : Plan_Op<"hyper", [HasParent<"TrackOp">]> {
   let results = (outs F64:$result);
   let assemblyFormat = "$name `=` $value attr-dict";
 }
-def Plan_FactorOp : Plan_Op<"factor", [HasParent<"TrackOp">]> {
+def Plan_FactorOp : Plan_GivenOp<"factor", [{getName()}]> {
   let summary = "a per-layer factor of the layer table";
   let description = [{
     1 unless the caller gives factors.
@@ -77,7 +85,7 @@ def Plan_FactorOp : Plan_Op<"factor", [HasParent<"TrackOp">]> {
   let results = (outs F64:$result);
   let assemblyFormat = "$name attr-dict";
 }
-def Plan_LayerStateOp : Plan_Op<"layer_state", [HasParent<"TrackOp">]> {
+def Plan_LayerStateOp : Plan_GivenOp<"layer_state", [{getName()}]> {
   let summary = "a state that is one number a layer";
   let description = [{
     Its value before this step, f64, in the caller's memory.
