@@ -19,15 +19,19 @@ static constexpr StringLiteral kSingleRuleSuffix = "_recipe";
 /// An error about the command line.
 static InFlightDiagnostic error(MLIRContext &context) { return emitError(UnknownLoc::get(&context)); }
 
+static LogicalResult listRules(InFlightDiagnostic diagnostic) {
+  for (const LibraryRule &rule : getLibraryRules())
+    diagnostic << " " << rule.name;
+  return diagnostic;
+}
+
 static OwningOpRef<ModuleOp> parse(MLIRContext &context, const CompileOptions &options) {
   // Verified once the library's rules are in place.
   ParserConfig config(&context, /*verifyAfterParse=*/false);
   if (const LibraryRule *rule = findLibraryRule(options.input))
     return parseSourceString<ModuleOp>(rule->text, config, rule->name);
   if (options.input != "-" && !llvm::sys::fs::exists(options.input)) {
-    auto diagnostic = error(context) << "'" << options.input << "' is no file and no rule of the library, which has";
-    for (const LibraryRule &rule : getLibraryRules())
-      diagnostic << " " << rule.name;
+    (void)listRules(error(context) << "'" << options.input << "' is no file and no rule of the library, which has");
     return {};
   }
   return parseSourceFile<ModuleOp>(options.input, config);
@@ -36,9 +40,12 @@ static OwningOpRef<ModuleOp> parse(MLIRContext &context, const CompileOptions &o
 /// Adds the rules of the library that a recipe uses and the module lacks.
 static LogicalResult addLibraryRules(ModuleOp module, RecipeOp recipe) {
   for (auto group : recipe.getBody().getOps<GroupOp>()) {
-    const LibraryRule *rule = findLibraryRule(group.getRule());
-    if (!rule || module.lookupSymbol(group.getRule()))
+    if (module.lookupSymbol(group.getRule()))
       continue;
+    const LibraryRule *rule = findLibraryRule(group.getRule());
+    if (!rule)
+      return listRules(group.emitOpError() << "uses '@" << group.getRule()
+                                           << "', which is no rule of this file or of the library, which has");
     OwningOpRef<ModuleOp> library = parseSourceString<ModuleOp>(rule->text, module.getContext(), rule->name);
     if (!library)
       return failure();

@@ -1,6 +1,6 @@
 // RUN: descent-opt %s -descent-instantiate-groups -split-input-file -verify-diagnostics
 
-// expected-error @below {{needs one 'descent.recipe', found none; a rule alone says nothing about layers}}
+// expected-error @below {{needs one 'descent.recipe', found none; write one, or let}}
 module {
   descent.optimizer @plain(%w: param, %g: grad) {
     descent.update %w = %g : tensor<?x?xf64>
