@@ -167,8 +167,9 @@ IMPLEMENTATIONS: dict[str, Callable[[Streams, int], Step]] = {
 }
 
 
-def numpy_step(w: npt.NDArray[np.float64], g: Array, m: npt.NDArray[np.float64], v: npt.NDArray[np.float64],
-               t: int) -> None:
+def numpy_step(
+    w: npt.NDArray[np.float64], g: Array, m: npt.NDArray[np.float64], v: npt.NDArray[np.float64], t: int
+) -> None:
     h = HYPER
     m += (1 - h["beta1"]) * (g - m)
     v += (1 - h["beta2"]) * (g.astype(np.float64) ** 2 - v)
@@ -248,14 +249,18 @@ def report(rounds: int) -> None:
     for table, shapes in TABLES.items():
         entries = sum(int(np.prod(shape)) for shape in shapes)
         moved = entries * BYTES_AN_ENTRY
-        print(f"\n{table}: {len(shapes)} tensor{'s' * (len(shapes) > 1)}, {entries:,} entries in f32; {moved / 1e6:.0f} MB moved a step")
+        count = f"{len(shapes)} tensors" if len(shapes) > 1 else f"1 tensor of {shapes[0]}"
+        print(f"\n{table}: {count}, {entries:,} entries in f32; {moved / 1e6:.0f} MB moved a step")
         print(f"{'threads':<9}{'against':<9}{'Descent':>20}{'the other':>20}   ratio of speeds (lowest, highest round)")
         for threads in (1, 2):
             for other in others:
                 found = measure_apart(("descent", other), table, threads, rounds)
                 shown = [f"{found[key] * 1e3:7.2f} ms {moved / found[key] / 1e9:5.1f} GB/s" for key in ("own", "other")]
-                print(f"{threads:<9}{other:<9}{shown[0]:>20}{shown[1]:>20}   {found['ratio']:.3f} "
-                      f"({found['lowest']:.3f}, {found['highest']:.3f})", flush=True)
+                print(
+                    f"{threads:<9}{other:<9}{shown[0]:>20}{shown[1]:>20}   {found['ratio']:.3f} "
+                    f"({found['lowest']:.3f}, {found['highest']:.3f})",
+                    flush=True,
+                )
 
 
 def main() -> None:

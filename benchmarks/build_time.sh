@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Seconds of a full build, and of an incremental one after touching one pass, in a copy of the sources and without ccache.
+# Seconds of a full build, and of incremental ones after touching a pass, in a copy of the sources and without ccache.
 # usage: benchmarks/build_time.sh    JOBS: how many compilers at once (default: one a processor)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

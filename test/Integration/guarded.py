@@ -85,7 +85,9 @@ def tensor(allocate: Allocate, shape: tuple[int, ...], padding: int, dtype: np.d
 def state_of(allocate: Allocate, state: State, shape: tuple[int, ...], padding: int) -> Stored:
     matrix = shape if len(shape) > 1 else (1, *shape)
     batch = matrix[:-2]
-    scoped = {"element": shape, "row": (*batch, matrix[-2]), "column": (*batch, matrix[-1]), "layer": batch}[state.scope]
+    scoped = {"element": shape, "row": (*batch, matrix[-2]), "column": (*batch, matrix[-1]), "layer": batch}[
+        state.scope
+    ]
     return tensor(allocate, scoped, padding if state.scope == "element" else 0, DTYPES[state.type])
 
 

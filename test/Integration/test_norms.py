@@ -53,7 +53,9 @@ SUBJECTS = [
     Subject("#descent.scaled<#descent.max, factor = 3.0>", norms.scaled(norms.max_entry(), lambda _: 3.0), "entry"),
     # RMS to l-infinity, l1 to RMS, and a scaled norm within a scaled norm.
     Subject("#descent.scaled<#descent.row, cols = 0.5>", norms.scaled_by_shape(norms.row(), 0.0, 0.5), "row"),
-    Subject("#descent.scaled<#descent.column, rows = -0.5>", norms.scaled_by_shape(norms.column(), -0.5, 0.0), "column"),
+    Subject(
+        "#descent.scaled<#descent.column, rows = -0.5>", norms.scaled_by_shape(norms.column(), -0.5, 0.0), "column"
+    ),
     Subject(
         "#descent.scaled<#descent.scaled<#descent.l2, factor = 0.25>, rows = 1.0, cols = -0.5>",
         norms.scaled_by_shape(norms.l2(), 1.0, -0.5, 0.25),
@@ -256,7 +258,9 @@ def test_projection_keeps_a_nan(subject: Subject, ask: Ask) -> None:
 
 def test_rms_to_rms_is_the_spectral_norm_scaled(ask: Ask) -> None:
     methods = f"<lmo = {EXACT}, dual = {EXACT}>"
-    scaled = Subject(f"#descent.scaled<#descent.spectral{methods}, rows = -0.5, cols = 0.5>", norms.spectral(), **SPECTRAL)
+    scaled = Subject(
+        f"#descent.scaled<#descent.spectral{methods}, rows = -0.5, cols = 0.5>", norms.spectral(), **SPECTRAL
+    )
     named = Subject(f"#descent.rms_to_rms{methods}", norms.spectral(), **SPECTRAL)
     x = random((24, 56))
     left, right = ask(lmo_rule(scaled), x), ask(lmo_rule(named), x)
@@ -323,7 +327,7 @@ def test_newton_schulz_stays_in_its_band(name: str, shape: tuple[int, int], ask:
 
 @pytest.mark.parametrize("name", ["#descent.spectral", "#descent.rms_to_rms"])
 def test_default_methods_are_as_accurate_as_they_say(name: str, ask: Ask) -> None:
-    """Jordan's list for a direction, in bf16 unless the storage is f64; eight steps of Polar Express for a dual norm."""
+    """Jordan's list for a direction, in bf16 unless the storage is f64; eight steps of Polar Express for a dual."""
     x = random((40, 64))
     oracle = norms.library(name)
     exact = norms.spectral() if name == "#descent.spectral" else norms.rms_to_rms("out_in")
