@@ -52,6 +52,12 @@ def describe() -> list[str]:
     ]
 
 
+def busy_seconds() -> float:
+    """What all processors have worked so far, for whomever, and what a host took from a virtual machine."""
+    user, nice, system, _, _, *others = (int(x) for x in _read("/proc/stat").splitlines()[0].split()[1:9])
+    return float(user + nice + system + sum(others)) / os.sysconf("SC_CLK_TCK")
+
+
 def version(command: str) -> str:
     """The first line that a program says about itself."""
     result = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
