@@ -18,8 +18,7 @@ WORKERS = "2"
 SUITE_SECONDS = 1500
 # Each test is one of the two workers; a library that starts a thread per core would only slow the other down.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-# MLIR itself is not instrumented: its containers look overflowed, and it keeps what it allocates once.
-SANITIZED = {"ASAN_OPTIONS": "detect_leaks=0:detect_container_overflow=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+SANITIZED = {"UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
 @dataclass

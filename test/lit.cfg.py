@@ -32,8 +32,6 @@ compile_flags = ""
 if config.sanitize:
     compile_flags = f" -fsanitize={config.sanitize}"
     config.available_features.add("sanitize")
-    # MLIR itself is not instrumented: its containers look overflowed, and it keeps what it allocates once.
-    config.environment["ASAN_OPTIONS"] = "detect_leaks=0:detect_container_overflow=0"
     config.environment["UBSAN_OPTIONS"] = "print_stacktrace=1"
 
 environment_python = source / ".venv" / "bin" / "python3"

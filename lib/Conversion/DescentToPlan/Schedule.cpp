@@ -137,16 +137,18 @@ void Schedule::placeEarliest() {
 // As late as the first use allows
 //===----------------------------------------------------------------------===//
 
-/// Visits what reads the value, through operations that are recomputed where they are used.
-void Schedule::forEachConsumer(Value value, function_ref<void(Operation *)> visit) const {
+/// Visits every stage that reads the value, directly or through operations that are recomputed where they are used:
+/// entry by entry, as a factor of a product, as the source of an orientation, or to store it.
+void Schedule::forEachRead(Value value, function_ref<void(const StageKey &, bool inMemory)> visit) const {
   for (Operation *user : value.getUsers()) {
-    if (isa<UpdateOp>(user))
-      continue;
     if (work.lookup(user) == Work::Free)
-      forEachConsumer(user->getResult(0), visit);
-    else
-      visit(user);
+      forEachRead(user->getResult(0), visit);
+    else if (!isa<UpdateOp>(user))
+      visit(getStage(user), needsMemory(user));
   }
+  for (const Store &store : stores)
+    if (store.value == value)
+      visit(store.key, false);
 }
 
 /// The last segment in which the operation's users still find its result.
@@ -173,23 +175,17 @@ void Schedule::sinkBelowCuts() {
   }
 }
 
-/// Moves an entry-by-entry operation to the first stage that uses it. Returns whether it moved.
+/// Moves an entry-by-entry operation to the first stage that reads it. Returns whether it moved.
 bool Schedule::sink(Operation *op) {
   std::optional<Time> latest;
-  auto limit = [&](Time time) { latest = latest ? std::min(*latest, time) : time; };
-  int64_t segment = times.lookup(op).segment;
-  forEachConsumer(op->getResult(0), [&](Operation *consumer) {
-    Time time = times.lookup(consumer);
-    if (time.segment != segment)
-      return;
-    bool otherStage = needsMemory(consumer) || getDomain(consumer) != getDomain(op);
-    limit(otherStage ? Time{segment, time.level - 1} : time);
+  forEachRead(op->getResult(0), [&](const StageKey &key, bool inMemory) {
+    Time time = key.time;
+    bool isOtherStage = inMemory || key.domain != getDomain(op);
+    if (isOtherStage)
+      time = time.level > 0 ? Time{time.segment, time.level - 1} : times.lookup(op);
+    latest = latest ? std::min(*latest, time) : time;
   });
-  if (!latest)
-    for (const Store &store : stores)
-      if (store.value == op->getResult(0))
-        limit(store.key.time);
-  if (!latest || *latest == times.lookup(op) || *latest < times.lookup(op))
+  if (!latest || !(times.lookup(op) < *latest))
     return false;
   times[op] = *latest;
   return true;
@@ -212,15 +208,10 @@ void Schedule::sinkWithinSegments() {
 /// The first time at which a stage over `domain` may overwrite the argument.
 Time Schedule::getLastRead(unsigned argument, std::pair<plan::Extent, plan::Extent> domain) const {
   Time last;
-  forEachConsumer(rule.getBody().getArgument(argument), [&](Operation *consumer) {
-    bool sameStage = !needsMemory(consumer) && getDomain(consumer) == domain;
-    Time time = times.lookup(consumer);
-    last = std::max(last, sameStage ? time : time.next());
+  forEachRead(rule.getBody().getArgument(argument), [&](const StageKey &key, bool inMemory) {
+    bool isSameStage = !inMemory && key.domain == domain;
+    last = std::max(last, isSameStage ? key.time : key.time.next());
   });
-  // A value that is stored elsewhere reads the argument when it is stored.
-  for (const Store &store : stores)
-    if (store.value == rule.getBody().getArgument(argument))
-      last = std::max(last, store.key.domain == domain ? store.key.time : store.key.time.next());
   return last;
 }
 

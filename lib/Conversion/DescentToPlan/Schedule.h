@@ -80,7 +80,7 @@ private:
   bool sink(mlir::Operation *op);
   void placeStores();
   Time getLastRead(unsigned argument, std::pair<plan::Extent, plan::Extent> domain) const;
-  void forEachConsumer(mlir::Value value, llvm::function_ref<void(mlir::Operation *)> visit) const;
+  void forEachRead(mlir::Value value, llvm::function_ref<void(const StageKey &, bool inMemory)> visit) const;
   void keepValues();
   void require(mlir::Value value, const StageKey &key);
   void keep(mlir::Value value, int64_t useSegment);

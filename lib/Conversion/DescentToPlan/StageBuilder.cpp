@@ -68,6 +68,10 @@ static Type getComputeType(Type type) {
 }
 
 Value StageBuilder::read(Value buffer, Type type) {
+  if (!buffer) {
+    track.reportUnplaced(loc);
+    return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+  }
   Value &argument = readEntries[buffer];
   if (!argument) {
     reads.push_back(buffer);
@@ -162,6 +166,8 @@ void StageBuilder::createStage(Region &region, ArrayRef<Value> partials, ArrayAt
     return;
   }
   Value lhs = track.getBuffer(product.getLhs()), rhs = track.getBuffer(product.getRhs());
+  if (!lhs || !rhs)
+    return track.reportUnplaced(product.getLoc());
   auto op = plan::ProductOp::create(outer, loc, lhs, rhs, product.getTransposed(), product.getSymmetric(), domain,
                                     reads, scalars, written, partials, kinds, FlatSymbolRefAttr());
   op.getBodyRegion().takeBody(region);

@@ -235,6 +235,12 @@ void TrackBuilder::buildReadyNumbers(Time time) {
 // Stages and cuts
 //===----------------------------------------------------------------------===//
 
+void TrackBuilder::reportUnplaced(Location loc) {
+  emitError(loc)
+      << "the planner has no memory for a value of this rule: a defect of the compiler, please report the rule";
+  isComplete = false;
+}
+
 void TrackBuilder::buildOrientations(Time time) {
   for (Operation &op : source->front()) {
     auto orient = dyn_cast<OrientOp>(op);
@@ -243,6 +249,8 @@ void TrackBuilder::buildOrientations(Time time) {
     auto type = getBufferType(orient.getResult(), orient.getType().getElementType());
     bool acrossCut = schedule->getKept().lookup(orient.getResult()).acrossCut;
     auto lifetime = acrossCut ? plan::Lifetime::Layer : plan::Lifetime::Worker;
+    if (!buffers.lookup(orient.getOperand()))
+      return reportUnplaced(orient.getLoc());
     buffers[orient.getResult()] = plan::ScratchOp::create(builder, orient.getLoc(), type, lifetime);
     plan::OrientOp::create(builder, orient.getLoc(), buffers.lookup(orient.getOperand()), buffers[orient.getResult()],
                            FlatSymbolRefAttr());
@@ -327,7 +335,7 @@ LogicalResult TrackBuilder::buildGroup(GroupOp group, OptimizerOp rule) {
   declareConstants();
   buildStages();
   buildEnd(rule.getBody().front());
-  return success();
+  return success(isComplete);
 }
 
 LogicalResult TrackBuilder::buildShared(SharedOp body) {

@@ -28,6 +28,8 @@ public:
   /// The buffer that holds a tensor of the rule.
   mlir::Value getBuffer(mlir::Value value) const { return buffers.lookup(value); }
   mlir::OpBuilder &getBuilder() { return builder; }
+  /// The schedule left a value without memory where a stage needs it: a defect of the planner, and not the user's.
+  void reportUnplaced(mlir::Location loc);
   const Schedule &getSchedule() const { return *schedule; }
 
 private:
@@ -53,6 +55,7 @@ private:
   std::optional<Schedule> schedule;
   llvm::DenseMap<mlir::Value, mlir::Value> numbers, buffers;
   llvm::DenseMap<int, mlir::Value> driverNumbers;
+  bool isComplete = true;
 
   friend class StageBuilder;
 };
