@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every benchmark and writes docs/benchmarks.md.
-# usage: benchmarks/run.sh [--no-build-time]    the full build takes minutes; without it, its last figures stay
+# usage: benchmarks/run.sh [BENCHMARK...]    only adamw, compile_time or build_time; of the others the last figures stay
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=$root/.venv/bin/python3
@@ -10,11 +10,15 @@ cd "$root"
 mkdir -p "$results"
 
 [ -x build/bin/descent-compile ] || scripts/build.sh
-"$python" benchmarks/compile_time.py | tee "$results/compile_time.txt"
-"$python" benchmarks/adamw.py | tee "$results/adamw.txt"
-if [ "${1:-}" != --no-build-time ] || [ ! -s "$results/build_time.txt" ]; then
-  benchmarks/build_time.sh | tee "$results/build_time.txt"
-fi
+for name in adamw compile_time build_time; do
+  case " ${*:-$name} " in *" $name "*) ;; *) [ -s "$results/$name.txt" ] && continue ;; esac
+  if [ "$name" = build_time ]; then
+    benchmarks/build_time.sh
+  else
+    "$python" "benchmarks/$name.py"
+  fi | tee "$results/$name.txt.new"
+  mv "$results/$name.txt.new" "$results/$name.txt"
+done
 
 # section TITLE COMMAND RESULT <TEXT
 section() {
