@@ -216,21 +216,30 @@ static int64_t find_nonfinite(const descent_plan *plan) {
   return -1;
 }
 
+/* A skipped step may end before these are computed; what an earlier step left must not be told. */
+static void forget_reports(descent_plan *plan) {
+  const descent_artifact *artifact = plan->artifact;
+  if (artifact->norm_valid && plan->shared_slots[artifact->norm.track])
+    plan->shared_slots[artifact->norm.track][artifact->norm.slot] = (double)NAN;
+  for (int64_t i = 0; i < plan->num_logicals; ++i) {
+    const descent_logical *logical = &plan->logicals[i];
+    if (logical->entry->track->nonfinite_slot != UINT32_MAX)
+      logical->slots[logical->entry->track->nonfinite_slot] = 0.0;
+  }
+}
+
 static void run_step(descent_plan *plan, const descent_step *step, const double *hyper, descent_result *result) {
   const descent_artifact *artifact = plan->artifact;
-  const bool guarded = artifact->guard_segment != UINT32_MAX;
   begin_layers(plan, step, hyper);
   begin_shared_bodies(plan, step, hyper);
+  forget_reports(plan);
   for (uint32_t segment = 0; segment < artifact->num_segments && !result->skipped; ++segment) {
     descent_run_segment(plan, step->parallel, segment);
     descent_run_cuts(plan, segment);
-    if (segment != artifact->guard_segment)
-      continue;
-    result->skipped = read_slot(plan, artifact->guard) != 0.0;
-    if (artifact->norm_valid)
-      result->gradient_norm = read_slot(plan, artifact->norm);
+    if (segment == artifact->guard_segment)
+      result->skipped = !(read_slot(plan, artifact->guard) <= 0.0); /* NaN skips too */
   }
-  if (!guarded && artifact->norm_valid)
+  if (artifact->norm_valid)
     result->gradient_norm = read_slot(plan, artifact->norm);
   result->first_nonfinite = find_nonfinite(plan);
   if (result->skipped)

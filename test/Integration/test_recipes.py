@@ -210,3 +210,61 @@ def test_rows_are_outputs_whichever_way_a_matrix_is_stored(tmp_path: Path) -> No
         optimizer.step()
     np.testing.assert_allclose(torch, np.broadcast_to(0.4 * g.sum(1)[:, None], (4, 10)), rtol=TOLERANCE)
     np.testing.assert_allclose(flax, torch.T, rtol=TOLERANCE)
+
+
+EARLY_GUARD = """
+descent.shared @decision(%loss: loss) {
+  descent.skip_when %loss
+}
+descent.optimizer @plain(%w: param, %g: grad) {
+  %w1 = arith.subf %w, %g : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @early {
+  descent.group "all" uses @plain class any
+  descent.clip_global_norm 100.0
+}
+"""
+
+
+def test_the_norm_is_that_of_this_step_when_skipping_is_decided_before_it(tmp_path: Path) -> None:
+    artifact = compile_text(tmp_path, EARLY_GUARD, "early")
+    w, g = np.zeros((2, 2)), np.ones((2, 2))
+    with artifact.optimizer([descent.Layer("w", w, g)]) as optimizer:
+        for size in (1.0, 2.0, 3.0):
+            g[...] = size
+            np.testing.assert_allclose(optimizer.step(loss=-1.0).gradient_norm, 2.0 * size, rtol=TOLERANCE)
+        before = w.copy()
+        result = optimizer.step(loss=1.0)
+        assert result.skipped and np.isnan(result.gradient_norm)
+        np.testing.assert_array_equal(w, before)
+
+
+NAMES = """
+descent.shared @model(%s: hyper = 5.0) {
+  %t = descent.total sum @s : f64
+  %u = arith.addf %t, %s : f64
+  descent.publish "s" = %u
+}
+descent.optimizer @a(%w: param, %g: grad) {
+  %n = descent.reduce sum %g : tensor<?x?xf64> to f64
+  descent.contribute sum %n to @s
+  descent.contribute max %n to @a_0
+  %m = descent.over_layers sum %n in model
+  %p = descent.published @model "s"
+  %x = arith.addf %m, %p : f64
+  %xs = descent.broadcast %x : f64 to tensor<?x?xf64>
+  %w1 = arith.addf %w, %xs : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+"""
+
+
+def test_totals_of_different_kinds_do_not_meet_by_their_names(tmp_path: Path) -> None:
+    artifact = compile_text(tmp_path, NAMES, "names")
+    weights = [np.zeros((2, 2)), np.zeros((2, 2))]
+    layers = [descent.Layer(f"l{i}", w, np.full((2, 2), 1.0 + i)) for i, w in enumerate(weights)]
+    with artifact.optimizer(layers) as optimizer:
+        optimizer.step()
+    for w in weights:
+        np.testing.assert_allclose(w, 12.0 + 12.0 + 5.0, rtol=TOLERANCE)

@@ -203,12 +203,12 @@ typedef struct descent_artifact {
   const descent_cut *cuts; /* sorted by segment; within a segment they run in this order */
   const descent_hyper_desc *hypers;
   const char *const *report_names;
-  /* Slot of a shared track that decides: after `guard_segment` (and its cuts) a value other than 0 skips all later
+  /* Slot of a shared track that decides: after `guard_segment` (and its cuts) a value above 0, or NaN, skips all later
    * segments and every store. UINT32_MAX: no guard. */
   uint32_t guard_segment;
   descent_slot_ref guard;
   uint32_t
-      norm_valid; /* 1: `norm` holds descent_result.gradient_norm after guard_segment or, without guard, at the end */
+      norm_valid; /* 1: `norm` holds descent_result.gradient_norm after the last segment that ran; NaN until then */
   descent_slot_ref norm;
 } descent_artifact;
 

@@ -35,9 +35,26 @@ static FailureOr<SmallVector<Operation *>> getBodies(ModuleOp module, RecipeOp r
   return bodies;
 }
 
+/// The artifact has room for one of these.
+template <typename Op> static LogicalResult checkAtMostOnce(ModuleOp module, StringRef hint) {
+  Op first;
+  auto walk = module.walk([&](Op op) {
+    if (!first)
+      return first = op, WalkResult::advance();
+    auto error = op.emitOpError() << "is the second of the recipe; " << hint;
+    error.attachNote(first.getLoc()) << "the first is here";
+    return WalkResult::interrupt();
+  });
+  return failure(walk.wasInterrupted());
+}
+
 static LogicalResult convert(ModuleOp module, RecipeOp recipe, const StorageTypes &storage) {
   FailureOr<SmallVector<Operation *>> bodies = getBodies(module, recipe);
   if (failed(bodies))
+    return failure();
+  if (failed(checkAtMostOnce<SkipWhenOp>(
+          module, "add what they decide to one number; 'descent.skip_nonfinite' makes one too")) ||
+      failed(checkAtMostOnce<GradientNormOp>(module, "'descent.clip_global_norm' tells one too")))
     return failure();
   FailureOr<Totals> totals = Totals::compute(*bodies);
   if (failed(totals))

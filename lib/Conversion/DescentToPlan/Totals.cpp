@@ -21,20 +21,25 @@ LogicalResult Totals::collect(Operation *body) {
     if (auto over = dyn_cast<OverLayersOp>(op)) {
       // Instances of one rule meet in the model's totals; other totals are the track's own.
       bool isModel = over.getReach() == Reach::Model && over.getTotal();
-      std::string name = isModel ? "model." + over.getTotal()->str() : (bodyName + "." + Twine(ordinal++)).str();
-      contributions[&op] = received[&op] =
-          getOrCreate(name, convert(over.getKind()), static_cast<plan::Reach>(over.getReach()));
+      std::string name =
+          isModel ? "over." + over.getTotal()->str() : ("layers." + bodyName + "." + Twine(ordinal++)).str();
+      size_t total = getOrCreate(name, convert(over.getKind()), static_cast<plan::Reach>(over.getReach()));
+      if (totals[total].kind != convert(over.getKind()))
+        return over.emitOpError() << "named \"" << *over.getTotal() << "\" takes the "
+                                  << stringifyCombineKind(over.getKind()) << ", but another with this name the "
+                                  << plan::stringifyCombineKind(totals[total].kind);
+      contributions[&op] = received[&op] = total;
     } else if (auto contribute = dyn_cast<ContributeOp>(op)) {
       contributions[&op] =
           getOrCreate("model." + contribute.getTotal().str(), convert(contribute.getKind()), plan::Reach::Model);
     } else if (auto publish = dyn_cast<PublishOp>(op)) {
-      contributions[&op] =
-          getOrCreate((bodyName + "." + publish.getName()).str(), plan::CombineKind::Sum, plan::Reach::Model);
+      contributions[&op] = getOrCreate(("published." + bodyName + "." + publish.getName()).str(),
+                                       plan::CombineKind::Sum, plan::Reach::Model);
     } else if (auto total = dyn_cast<TotalOp>(op)) {
       received[&op] = getOrCreate("model." + total.getTotal().str(), convert(total.getKind()), plan::Reach::Model);
     } else if (auto published = dyn_cast<PublishedOp>(op)) {
-      received[&op] = getOrCreate((published.getShared() + "." + published.getName()).str(), plan::CombineKind::Sum,
-                                  plan::Reach::Model);
+      received[&op] = getOrCreate(("published." + published.getShared() + "." + published.getName()).str(),
+                                  plan::CombineKind::Sum, plan::Reach::Model);
     }
   }
   return success();

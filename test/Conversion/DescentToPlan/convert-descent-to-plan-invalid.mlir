@@ -59,6 +59,40 @@ descent.recipe @rules_are_instantiated_first {
 
 // -----
 
+descent.shared @first(%loss: loss) {
+  // expected-note @+1 {{the first is here}}
+  descent.skip_when %loss
+}
+descent.shared @second(%loss: loss) {
+  // expected-error @+1 {{'descent.skip_when' op is the second of the recipe; add what they decide to one number}}
+  descent.skip_when %loss
+}
+descent.optimizer @rule(%w: param, %g: grad) {
+  %w1 = arith.subf %w, %g : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @one_decision_to_skip {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
+descent.optimizer @rule(%w: param, %g: grad) {
+  %n = descent.reduce sum %g : tensor<?x?xf64> to f64
+  %a = descent.over_layers max %n in model named "t"
+  // expected-error @+1 {{named "t" takes the sum, but another with this name the max}}
+  %b = descent.over_layers sum %n in model named "t"
+  %c = arith.addf %a, %b : f64
+  %cs = descent.broadcast %c : f64 to tensor<?x?xf64>
+  %w1 = arith.subf %w, %cs : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @a_name_means_one_total {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
 // expected-error @+1 {{needs one 'descent.recipe', found 0}}
 module {
 }

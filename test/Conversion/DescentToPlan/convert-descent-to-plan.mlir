@@ -110,7 +110,7 @@ descent.recipe @states_can_be_exchanged {
 // What the cut does not need sinks below it: the products happen once the maximum is known, and no model-sized
 // direction is kept over the cut.
 // CHECK-LABEL: plan.program @a_direction_sinks_below_the_cut segments 2
-// CHECK: plan.total max @all.0 in group
+// CHECK: plan.total max @layers.all.0 in group
 // CHECK-NOT: plan.scratch layer
 // CHECK-NOT: plan.product
 // CHECK: plan.cut 0

@@ -9,9 +9,8 @@
 // CHECK: %[[NORM:.*]] = math.sqrt %[[SQUARES]]
 // CHECK: %[[SCALED:.*]] = arith.mulf %[[NORM]], %{{.*}} : f64
 // CHECK: %[[SUM:.*]] = arith.addf %[[SCALED]], %{{.*}} : f64
-// CHECK: %[[FACTOR:.*]] = arith.divf %{{.*}}, %[[SUM]] : f64
-// CHECK: %[[FACTORS:.*]] = descent.broadcast %[[FACTOR]]
-// CHECK: %[[NORMALIZED:.*]] = arith.mulf %[[E]], %[[FACTORS]]
+// CHECK: %[[SUMS:.*]] = descent.broadcast %[[SUM]]
+// CHECK: %[[NORMALIZED:.*]] = arith.divf %[[E]], %[[SUMS]]
 // CHECK: %[[Y0:.*]] = arith.truncf %[[NORMALIZED]]
 // CHECK: %[[Y:.*]] = descent.orient %[[Y0]] : tensor<?x?xbf16> to tensor<?x?xbf16, #descent.dims<short, long>>
 // CHECK: %[[GRAM:.*]] = descent.product %[[Y]], %[[Y]] transposed symmetric : {{.*}} to tensor<?x?xf64, #descent.dims<short, short>>
@@ -56,7 +55,8 @@ func.func @nothing_is_rounded_without_a_type(%x: tensor<?x?xf64>) -> tensor<?x?x
 // CHECK: %[[SIZE:.*]] = arith.mulf %{{.*}}, %{{.*}} : f64
 // CHECK: %[[EPSILON:.*]] = arith.constant 1.000000e-03
 // CHECK: %[[DIVISOR:.*]] = arith.maximumf %[[SIZE]], %[[EPSILON]]
-// CHECK: arith.divf %{{.*}}, %[[DIVISOR]]
+// CHECK: %[[DIVISORS:.*]] = descent.broadcast %[[DIVISOR]]
+// CHECK: arith.divf %{{.*}}, %[[DIVISORS]]
 // CHECK-NOT: arith.cmpf
 func.func @largest_of_norm_and_epsilon(%x: tensor<?x?xf64>) -> tensor<?x?xf64> {
   %o = descent.orthogonalize #descent.newton_schulz<jordan, steps = 1, normalize = max, epsilon = 0.001>, %x : tensor<?x?xf64>
@@ -67,9 +67,8 @@ func.func @largest_of_norm_and_epsilon(%x: tensor<?x?xf64>) -> tensor<?x?xf64> {
 
 // Without an epsilon, zero would be divided by zero.
 // CHECK-LABEL: func.func @zero_without_epsilon_stays_zero(
-// CHECK: %[[FACTOR:.*]] = arith.divf %{{.*}}, %[[DIVISOR:.*]] : f64
-// CHECK: %[[ISZERO:.*]] = arith.cmpf oeq, %[[DIVISOR]], %[[ZERO:.*]] : f64
-// CHECK: %[[SAFE:.*]] = arith.select %[[ISZERO]], %[[ZERO]], %[[FACTOR]] : f64
+// CHECK: %[[ISZERO:.*]] = arith.cmpf oeq, %[[DIVISOR:.*]], %{{.*}} : f64
+// CHECK: %[[SAFE:.*]] = arith.select %[[ISZERO]], %{{.*}}, %[[DIVISOR]] : f64
 // CHECK: descent.broadcast %[[SAFE]]
 func.func @zero_without_epsilon_stays_zero(%x: tensor<?x?xf64>) -> tensor<?x?xf64> {
   %o = descent.orthogonalize #descent.newton_schulz<jordan, steps = 1, epsilon = 0.0>, %x : tensor<?x?xf64>

@@ -140,6 +140,24 @@ descent.optimizer @optimizer_r8_vector(%w: param, %g: grad, %lr: hyper = 0.1) {
 
 // -----
 
+descent.optimizer @optimizer_r8_fast_math(%w: param, %g: grad) {
+  // expected-error @below {{has fast-math flags, with which results would depend on the compiler; remove them}}
+  %w1 = arith.subf %w, %g fastmath<fast> : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+
+// -----
+
+descent.optimizer @optimizer_r8_arithmetic_in_bf16(%w: param, %g: grad) {
+  %x = arith.truncf %g : tensor<?x?xf64> to tensor<?x?xbf16>
+  // expected-error @below {{computes with bf16, which only rounds values between products; extend to f64 first}}
+  %y = arith.addf %x, %x : tensor<?x?xbf16>
+  %z = arith.extf %y : tensor<?x?xbf16> to tensor<?x?xf64>
+  descent.update %w = %z : tensor<?x?xf64>
+}
+
+// -----
+
 descent.optimizer @optimizer_r9_integer(%w: param, %g: grad, %k: step) {
   // expected-error @below {{gives a value of type 'i64': values of a rule are f64, i1, or tensors of dynamic sizes}}
   %i = arith.fptosi %k : f64 to i64
@@ -288,6 +306,14 @@ func.func @reduction_of_a_static_shape(%x: tensor<4x4xf64>) {
 func.func @broadcast_r1_other_side(%x: tensor<?xf64, #descent.dims<short>>) {
   // expected-error @below {{needs f64 or one number a row or column of 'tensor<?x?xf64>', found 'tensor<?xf64, #descent.dims<short>>'}}
   %u = descent.broadcast %x : tensor<?xf64, #descent.dims<short>> to tensor<?x?xf64>
+  return
+}
+
+// -----
+
+func.func @reduce_r1_square_has_two_sides_of_one_name(%x: tensor<?x?xf64, #descent.dims<short, short>>) {
+  // expected-error @below {{needs f64 or one number a row or column of}}
+  %u = descent.reduce sum %x : tensor<?x?xf64, #descent.dims<short, short>> to tensor<?xf64, #descent.dims<short>>
   return
 }
 

@@ -29,7 +29,8 @@ static LogicalResult verifySlice(Operation *op, Type small, Type large) {
   if (small.isF64())
     return success();
   SmallVector<Side, 2> sides = sidesOf(large), side = sidesOf(small);
-  if (side.size() != 1 || sides.size() != 2 || !llvm::is_contained(sides, side.front())) // (R1)
+  bool isAmbiguous = sides.size() == 2 && sides[0] == sides[1];
+  if (side.size() != 1 || sides.size() != 2 || isAmbiguous || !llvm::is_contained(sides, side.front())) // (R1)
     return op->emitOpError() << "needs f64 or one number a row or column of " << large << ", found " << small;
   return success();
 }

@@ -1,6 +1,8 @@
 // What types and traits leave to verification; each rule has its number from DescentOps.td.
 #include "descent/Dialect/Descent/IR/Descent.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 #include "llvm/ADT/SmallSet.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -85,12 +87,22 @@ static bool isOfRule(Type type) {
          succeeded(getSides(tensor));
 }
 
+/// bf16 is what a method rounds its matrices to; nothing is computed in it.
+static bool isRoundedByMethod(Type type) { return getElementTypeOrSelf(type).isBF16(); }
+
 static LogicalResult verifyRuleOperation(Operation &op) {
   StringRef dialect = op.getName().getDialectNamespace();
   if (dialect == "scf") // (R8)
     return op.emitOpError() << "is not supported in a rule yet; choose between values with 'arith.select'";
   if ((dialect != "arith" && dialect != "math" && dialect != "descent") || op.getNumRegions()) // (R8)
     return op.emitOpError() << "is not an operation of a rule: expected arith, math or descent";
+  if (auto fast = dyn_cast<arith::ArithFastMathInterface>(op))
+    if (fast.getFastMathFlagsAttr() && fast.getFastMathFlagsAttr().getValue() != arith::FastMathFlags::none) // (R8)
+      return op.emitOpError() << "has fast-math flags, with which results would depend on the compiler; remove them";
+  bool isRounded =
+      llvm::any_of(op.getOperandTypes(), isRoundedByMethod) || llvm::any_of(op.getResultTypes(), isRoundedByMethod);
+  if (isRounded && dialect != "descent" && !isa<arith::TruncFOp, arith::ExtFOp>(op)) // (R8)
+    return op.emitOpError() << "computes with bf16, which only rounds values between products; extend to f64 first";
   for (Type type : op.getResultTypes())
     if (!isOfRule(type)) // (R9)
       return op.emitOpError()

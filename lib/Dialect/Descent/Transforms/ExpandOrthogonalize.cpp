@@ -28,18 +28,16 @@ static RankedTensorType squareType(Value x) {
 }
 
 /// 1 / (scale |x| + epsilon) or 1 / max(scale |x|, epsilon); 0 when the divisor is.
-static Value emitFactor(ImplicitLocOpBuilder &b, Value x, NewtonSchulzAttr method) {
+static Value emitDivisor(ImplicitLocOpBuilder &b, Value x, NewtonSchulzAttr method) {
   Value norm = formula::norm2(b, x, formula::Along::All);
   Value size = formula::multiply(b, norm, formula::constant(b, method.getScale()));
   Value epsilon = formula::constant(b, method.getEpsilon());
   Value divisor = method.getNormalize() == NormalizeKind::Add ? formula::add(b, size, epsilon)
                                                               : arith::MaximumFOp::create(b, size, epsilon).getResult();
-  Value factor = formula::reciprocal(b, divisor);
   if (method.getEpsilon() != 0.0)
-    return factor;
-  Value zero = formula::constant(b, 0.0);
-  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, divisor, zero);
-  return arith::SelectOp::create(b, isZero, zero, factor);
+    return divisor;
+  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, divisor, formula::constant(b, 0.0));
+  return arith::SelectOp::create(b, isZero, formula::constant(b, 1.0), divisor);
 }
 
 /// a Y + (b A + c A A) Y with A = Y Y^T, each of which is rounded to `element`.
@@ -64,7 +62,9 @@ static void expand(OrthogonalizeOp op) {
   FloatType real = b.getF64Type(), element = method.getCompute() ? method.getCompute() : real;
   // The norm is that of the rounded matrix, as in the published code.
   Value x = convert(b, convert(b, op.getOperand(), element), real);
-  Value normalized = convert(b, formula::scale(b, x, emitFactor(b, x, method)), element);
+  Value divisor = emitDivisor(b, x, method);
+  Value divisors = formula::broadcastLike(b, divisor, x);
+  Value normalized = convert(b, formula::divide(b, x, divisors), element);
   Value y = OrientOp::create(b, getTensorType(b.getContext(), {Side::Short, Side::Long}, element), normalized);
   for (int64_t step = 0; step < method.getSteps(); ++step)
     y = emitStep(b, y, method.getStep(step), element);

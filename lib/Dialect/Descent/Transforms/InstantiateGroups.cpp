@@ -11,8 +11,9 @@ using namespace descent;
 static FailureOr<RecipeOp> findRecipe(ModuleOp module) {
   SmallVector<RecipeOp> recipes(module.getOps<RecipeOp>());
   if (recipes.empty())
-    return module.emitError() << "needs one 'descent.recipe', found none; write one, or let 'descent-compile RULE --emit=descent "
-                                 << "-o FILE.mlir' make one of a single rule";
+    return module.emitError()
+           << "needs one 'descent.recipe', found none; write one, or let 'descent-compile RULE --emit=descent "
+           << "-o FILE.mlir' make one of a single rule";
   if (recipes.size() > 1) {
     auto error = recipes[1].emitOpError() << "is the second recipe of its module: an artifact has one";
     error.attachNote(recipes[0].getLoc()) << "the first is '@" << recipes[0].getSymName() << "'";

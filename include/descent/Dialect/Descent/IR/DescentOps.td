@@ -330,7 +330,7 @@ def Descent_PublishedOp : Descent_Op<"published", [Pure, HasParent<"OptimizerOp"
 }
 
 def Descent_SkipWhenOp : Descent_Op<"skip_when", [HasParent<"SharedOp">]> {
-  let summary = "skips the whole step when a number is above zero";
+  let summary = "skips the whole step when a number is above zero or NaN";
   let description = [{
     No parameter and no state is written then, counts of updates included.
 
@@ -339,9 +339,7 @@ def Descent_SkipWhenOp : Descent_Op<"skip_when", [HasParent<"SharedOp">]> {
       %bad = descent.total sum @nonfinite : f64
       descent.skip_when %bad
       %squares = descent.total sum @squares : f64
-      %scale = descent.gradient_scale
-      %root = math.sqrt %squares : f64
-      %norm = arith.mulf %root, %scale : f64
+      %norm = math.sqrt %squares : f64
       descent.gradient_norm %norm
     }
     descent.optimizer @careful(%w: param, %g: grad, %lr: hyper = 0.1) {
