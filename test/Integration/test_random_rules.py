@@ -119,7 +119,8 @@ def make_rule(seed: int) -> tuple[Rule, dict[str, str]]:
         read = add_squash(rule, state)
         if kind != MATRIX:
             read = add_broadcast(rule, read)
-        updates["w"] = rule.add(f"arith.addf %{updates['w']}, %{read} : {MATRIX}", MATRIX, each(np.add), updates["w"], read)
+        w = updates["w"]
+        updates["w"] = rule.add(f"arith.addf %{w}, %{read} : {MATRIX}", MATRIX, each(np.add), w, read)
     last = [name for name, kind in rule.types.items() if kind == MATRIX][-3]
     updates["w"] = rule.add(f"arith.addf %{updates['w']}, %{last} : {MATRIX}", MATRIX, each(np.add), updates["w"], last)
     return rule, updates

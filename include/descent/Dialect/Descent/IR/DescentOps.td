@@ -378,7 +378,19 @@ def Descent_NonfiniteOp : Descent_Op<"nonfinite", [HasParent<"OptimizerOp">]> {
 
 def Descent_GradientScaleOp : Descent_Op<"gradient_scale", [Pure]> {
   let summary = "factor by which the caller wants every gradient multiplied";
-  let description = [{ For accumulation and loss scaling; in rules and shared bodies. }];
+  let description = [{
+    For accumulation and loss scaling. A rule's `%g` is multiplied by it already (and by the clipping factor), so only
+    what is told about the raw gradients needs it.
+
+    ```mlir
+    descent.optimizer @tells(%w: param, %g: grad) {
+      %scale = descent.gradient_scale
+      descent.report "scale" = %scale
+      %w1 = arith.subf %w, %g : tensor<?x?xf64>
+      descent.update %w = %w1 : tensor<?x?xf64>
+    }
+    ```
+  }];
   let results = (outs F64:$result);
   let assemblyFormat = "attr-dict";
 }

@@ -10,10 +10,12 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 class Plan_Op<string mnemonic, list<Trait> traits = []> : Op<Plan_Dialect, mnemonic, traits>;
 
 /// Something that a track is given; printed under a name that the rule's author knows.
-class Plan_GivenOp<string mnemonic, code printedName, list<Trait> traits = []> : Plan_Op<mnemonic, [HasParent<"TrackOp">,
-    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>] # traits> {
+class Plan_GivenOp<string mnemonic, code printedName, list<Trait> traits = []>
+    : Plan_Op<mnemonic, [HasParent<"TrackOp">,
+        DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>] # traits> {
   let extraClassDefinition = !strconcat(
-    "void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) { setName(getResult(), ", printedName, "); }");
+    "void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) {\n",
+    "  setName(getResult(), ", printedName, ");\n}\n");
 }
 
 def Plan_WeightOp : Plan_GivenOp<"weight", [{"w"}]> {
