@@ -1,6 +1,8 @@
 // The pipeline from a recipe to files.
 #include "descent/Compiler/Compiler.h"
 
+#include "Outputs.h"
+
 #include "descent/Conversion/Passes.h"
 #include "descent/Dialect/Descent/Transforms/Passes.h"
 #include "descent/Dialect/Plan/IR/Plan.h"
@@ -47,29 +49,14 @@ static FailureOr<CpuOptions> getCpuOptions(ModuleOp module, const CompileOptions
   return result;
 }
 
-static std::string print(ModuleOp module) {
+static LogicalResult writeIR(ModuleOp module, StringRef path) {
   std::string text;
   llvm::raw_string_ostream out(text);
   module.print(out);
   out << "\n";
-  return text;
+  Outputs outputs(UnknownLoc::get(module.getContext()));
+  return success(succeeded(outputs.add(path, text)) && succeeded(outputs.commit()));
 }
-
-namespace {
-/// The files of one compilation. Nothing is written before everything is computed.
-struct Outputs {
-  Location loc;
-  SmallVector<std::string> written;
-
-  LogicalResult write(StringRef path, StringRef bytes) {
-    if (succeeded(writeFile(loc, path, bytes)))
-      return written.push_back(path.str()), success();
-    for (const std::string &file : written)
-      llvm::sys::fs::remove(file);
-    return failure();
-  }
-};
-} // namespace
 
 static std::string beside(StringRef output, StringRef extension) {
   SmallString<128> path(output);
@@ -90,17 +77,13 @@ static LogicalResult emitCode(ModuleOp module, StringRef extension, const Compil
   SmallVector<char> bytes;
   if (failed(lowerPlanToLLVM(module, *cpu)) || failed(emitCpuCode(module, *cpu, kind, bytes)))
     return failure();
-  StringRef code(bytes.data(), bytes.size());
-  Outputs outputs{UnknownLoc::get(module.getContext()), {}};
-  if (extension == ".so") {
-    if (failed(linkSharedObject(outputs.loc, name, code, options.output, *cpu)))
-      return failure();
-    outputs.written.push_back(options.output);
-  } else if (failed(outputs.write(options.output, code))) {
+  Location loc = UnknownLoc::get(module.getContext());
+  if (extension == ".so" && failed(linkSharedObject(loc, name, *cpu, bytes)))
     return failure();
-  }
-  return success(succeeded(outputs.write(beside(options.output, "h"), header)) &&
-                 succeeded(outputs.write(beside(options.output, "json"), manifest)));
+  Outputs outputs(loc);
+  return success(succeeded(outputs.add(options.output, StringRef(bytes.data(), bytes.size()))) &&
+                 succeeded(outputs.add(beside(options.output, "h"), header)) &&
+                 succeeded(outputs.add(beside(options.output, "json"), manifest)) && succeeded(outputs.commit()));
 }
 
 /// A layer's IR. The module holds the plan unless `descent` is asked for.
@@ -113,7 +96,7 @@ static LogicalResult emitIR(ModuleOp module, const CompileOptions &options) {
     buildPlanToLoopsPipeline(passes, cpu->target.vectorBits);
   if (failed(passes.run(module)) || (options.layer == "llvm" && failed(lowerPlanToLLVM(module, *cpu))))
     return failure();
-  return Outputs{UnknownLoc::get(module.getContext()), {}}.write(options.output, print(module));
+  return writeIR(module, options.output);
 }
 
 static LogicalResult checkWords(MLIRContext &context, const CompileOptions &options, StringRef extension) {
@@ -138,7 +121,7 @@ LogicalResult descent::compile(MLIRContext &context, const CompileOptions &optio
   if (!module)
     return failure();
   bool wantsRules = extension == ".mlir" && options.layer == "descent";
-  if (wantsRules && failed(Outputs{UnknownLoc::get(&context), {}}.write(options.output, print(*module))))
+  if (wantsRules && failed(writeIR(*module, options.output)))
     return failure();
   if (wantsRules && !options.explain)
     return success();

@@ -1,4 +1,4 @@
-// Writes files and links shared objects.
+// Links shared objects, in a temporary folder.
 #include "descent/Target/Cpu/Cpu.h"
 
 #include "llvm/ADT/ScopeExit.h"
@@ -11,7 +11,7 @@
 using namespace mlir;
 using namespace descent;
 
-LogicalResult descent::writeFile(Location location, StringRef path, StringRef bytes) {
+static LogicalResult writeFile(Location location, StringRef path, StringRef bytes) {
   llvm::Error error = llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
     os << bytes;
     return llvm::Error::success();
@@ -53,8 +53,8 @@ static LogicalResult runLinker(Location location, StringRef linker, ArrayRef<Str
          << linker << "' failed: " << problem << (text ? (*text)->getBuffer() : "");
 }
 
-LogicalResult descent::linkSharedObject(Location location, StringRef name, StringRef object, StringRef path,
-                                        const CpuOptions &options) {
+LogicalResult descent::linkSharedObject(Location location, StringRef name, const CpuOptions &options,
+                                        SmallVectorImpl<char> &bytes) {
   SmallString<128> folder;
   if (std::error_code code = llvm::sys::fs::createUniqueDirectory("descent", folder))
     return emitError(location, "cannot create a temporary folder: ") << code.message();
@@ -62,7 +62,8 @@ LogicalResult descent::linkSharedObject(Location location, StringRef name, Strin
   auto inFolder = [&](StringRef file) { return (folder + "/" + file).str(); };
   std::string objectFile = inFolder("kernels.o"), script = inFolder("exports.map"), shared = inFolder("shared.so");
   std::string exports = ("{ global: " + name + "_*; local: *; };\n").str();
-  if (failed(writeFile(location, objectFile, object)) || failed(writeFile(location, script, exports)))
+  if (failed(writeFile(location, objectFile, StringRef(bytes.data(), bytes.size()))) ||
+      failed(writeFile(location, script, exports)))
     return failure();
 
   std::string linker = findLinker(options), runtime = findRuntimeLibrary(options), log = inFolder("log");
@@ -88,5 +89,6 @@ LogicalResult descent::linkSharedObject(Location location, StringRef name, Strin
   auto linked = llvm::MemoryBuffer::getFile(shared);
   if (!linked)
     return emitError(location, "cannot read what the linker wrote: ") << linked.getError().message();
-  return writeFile(location, path, (*linked)->getBuffer());
+  bytes.assign((*linked)->getBufferStart(), (*linked)->getBufferEnd());
+  return success();
 }

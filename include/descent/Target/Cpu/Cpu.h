@@ -49,12 +49,10 @@ mlir::LogicalResult lowerPlanToLLVM(mlir::ModuleOp module, const CpuOptions &opt
 mlir::LogicalResult emitCpuCode(mlir::ModuleOp module, const CpuOptions &options, CpuOutput output,
                                 llvm::SmallVectorImpl<char> &bytes);
 
-/// Writes a file whole or not at all.
-mlir::LogicalResult writeFile(mlir::Location location, llvm::StringRef path, llvm::StringRef bytes);
-
-/// Links an object and the step driver to a shared object that exports `<name>_*` only; whole or not at all.
-mlir::LogicalResult linkSharedObject(mlir::Location location, llvm::StringRef name, llvm::StringRef object,
-                                     llvm::StringRef path, const CpuOptions &options);
+/// Links an object and the step driver to a shared object that exports `<name>_*` only. `bytes` is the one, then the
+/// other.
+mlir::LogicalResult linkSharedObject(mlir::Location location, llvm::StringRef name, const CpuOptions &options,
+                                     llvm::SmallVectorImpl<char> &bytes);
 
 } // namespace descent
 
