@@ -14,8 +14,6 @@ done
 
 log=$build/setup.log
 venv=$root/.venv
-# The CPU build: the plain version would bring gigabytes of CUDA libraries.
-torch_index=https://download.pytorch.org/whl/cpu
 
 packages=(
   clang-22 clang-format-22 lld-22 libclang-rt-22-dev llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
@@ -108,8 +106,8 @@ sys.exit(tuple(int(n) for n in version("torch").split(".")[:2]) < (2, 9))' >/dev
 
 install_torch() {
   local pip=("$venv/bin/python3" -m pip install --disable-pip-version-check --retries 1)
-  "${pip[@]}" -r "$root/requirements-torch.txt" ||
-    "${pip[@]}" --extra-index-url "$torch_index" -r "$root/requirements-torch.txt" ||
+  # The CPU build where pip is told of one; the plain package brings libraries for GPUs, gigabytes of them.
+  "${pip[@]}" torch==2.13.0+cpu || "${pip[@]}" -r "$root/requirements-torch.txt" ||
     echo "PyTorch could not be installed; the tests that compare with it will be skipped"
 }
 
