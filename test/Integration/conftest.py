@@ -1,57 +1,25 @@
-"""Makes the package of the source tree importable without an installation, and compiles each rule once a session."""
+"""Compiles the rules of cases."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "python"))
 
 if TYPE_CHECKING:
     import descent
     from harness import Case
 
-os.environ.setdefault("DESCENT_BUILD", str(ROOT / "build"))
-
-
-def compile_once(folder: Path, rule: str, options: tuple[str, ...]) -> descent.Artifact:
-    """Whoever comes first compiles; the others wait and load."""
-    import descent
-
-    own_folder = folder / "".join(c if c.isalnum() else "_" for c in "-".join((rule, *options)))
-    own_folder.mkdir(exist_ok=True)
-    output = own_folder / f"{rule}.so"
-    with open(own_folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return descent.load(output) if output.exists() else descent.compile(rule, output, *options)
-
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case, str], descent.Artifact]:
+def compiled(compile_rule: Callable[..., descent.Artifact]) -> Callable[[Case, str], descent.Artifact]:
     """The artifact of a case and a storage. DESCENT_TEST_TARGET names another target than the compiler's default."""
-    from descent.compiler import find_program
-
-    if find_program() is None:
-        pytest.skip("descent-compile is not built: DESCENT_BUILD is not set, and it is not in PATH")
-    # Workers of pytest-xdist share what is compiled: their temporary folders have one parent, made for this session.
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "artifacts"
-    folder.mkdir(exist_ok=True)
     target = os.environ.get("DESCENT_TEST_TARGET")
-    cache: dict[tuple[str, ...], descent.Artifact] = {}
 
     def build(case: Case, storage: str) -> descent.Artifact:
         options = (*case.options, "--storage", storage, *(("--target", target) if target else ()))
-        key = (case.rule, *options)
-        if key not in cache:
-            cache[key] = compile_once(folder, case.rule, options)
-        return cache[key]
+        return compile_rule(case.rule, *options)
 
     return build

@@ -1,63 +1,21 @@
-"""Makes the package of the source tree importable without an installation, and compiles rules once a session."""
+"""The artifact that the package's tests use."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "python"))
-
 if TYPE_CHECKING:
     import descent
 
-os.environ.setdefault("DESCENT_BUILD", str(ROOT / "build"))
 
-
-def compile_once(folder: Path, rule: str, options: tuple[str, ...]) -> descent.Artifact:
-    """Whoever comes first compiles; the others wait and load."""
-    import descent
-
-    own_folder = folder / "".join(c if c.isalnum() else "_" for c in "-".join((rule, *options)))
-    own_folder.mkdir(exist_ok=True)
-    output = own_folder / f"{rule}.so"
-    with open(own_folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return descent.load(output) if output.exists() else descent.compile(rule, output, *options)
+@pytest.fixture(scope="session")
+def compiled(compile_rule: Callable[..., descent.Artifact]) -> Callable[..., descent.Artifact]:
+    return compile_rule
 
 
 @pytest.fixture(scope="session")
-def compiler() -> None:
-    from descent.compiler import find_program
-
-    if find_program() is None:
-        pytest.skip("descent-compile is not built: DESCENT_BUILD is not set, and it is not in PATH")
-
-
-@pytest.fixture(scope="session")
-def compiled(compiler: None, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., descent.Artifact]:
-
-    # Workers of pytest-xdist share what is compiled: their temporary folders have one parent, made for this session.
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "artifacts"
-    folder.mkdir(exist_ok=True)
-    cache: dict[tuple[str, ...], descent.Artifact] = {}
-
-    def build(rule: str, *options: str) -> descent.Artifact:
-        key = (rule, *options)
-        if key not in cache:
-            cache[key] = compile_once(folder, rule, options)
-        return cache[key]
-
-    return build
-
-
-@pytest.fixture(scope="session")
-def adamw(compiled: Callable[..., descent.Artifact]) -> descent.Artifact:
-    return compiled("adamw", "--class", "any", "--storage", "f32")
+def adamw(compile_rule: Callable[..., descent.Artifact]) -> descent.Artifact:
+    return compile_rule("adamw", "--class", "any", "--storage", "f32")

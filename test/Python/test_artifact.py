@@ -59,7 +59,7 @@ def test_a_wrong_name_is_refused(adamw: descent.Artifact) -> None:
     assert descent.load(adamw.path, name=adamw.name).signature == adamw.signature
 
 
-def test_a_path_that_is_compiled_anew_loads_the_new_artifact(compiler: None, tmp_path: Path) -> None:
+def test_a_path_that_is_compiled_anew_loads_the_new_artifact(tmp_path: Path) -> None:
     output = tmp_path / "mine.so"
     first = descent.compile("adamw", output, "--name", "mine")
     second = descent.compile("lion", output, "--name", "mine")
@@ -68,7 +68,7 @@ def test_a_path_that_is_compiled_anew_loads_the_new_artifact(compiler: None, tmp
     assert descent.load(output).signature == second.signature
 
 
-def test_a_failed_compilation_shows_what_the_compiler_said(compiler: None, tmp_path: Path) -> None:
+def test_a_failed_compilation_shows_what_the_compiler_said(tmp_path: Path) -> None:
     with refused(Code.INVALID_ARGUMENT, "no_such_rule"):
         descent.compile("no_such_rule", tmp_path / "x.so")
     with refused(Code.INVALID_ARGUMENT, "ends with '.so'"):
