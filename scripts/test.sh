@@ -29,8 +29,9 @@ done
 }
 # A build that fails is a test that fails: the count still ends the output.
 [ "$sanitize" = only ] || "$root/scripts/build.sh" all mlir-doc || arguments+=(--broken "build")
-[ "$sanitize" = no ] || SANITIZE=1 BUILD_DIR="$build-sanitize" \
-  "$root/scripts/build.sh" descent-opt descent-compile descent-lsp-server runtime-test || arguments+=(--broken "sanitized build")
+programs=(descent-opt descent-compile descent-lsp-server runtime-test)
+[ "$sanitize" = no ] || SANITIZE=1 BUILD_DIR="$build-sanitize" "$root/scripts/build.sh" "${programs[@]}" ||
+  arguments+=(--broken "sanitized build")
 
 exec "$root/.venv/bin/python3" "$root/scripts/run_tests.py" \
   --build "$build" --sanitize "$sanitize" ${arguments[@]+"${arguments[@]}"}
