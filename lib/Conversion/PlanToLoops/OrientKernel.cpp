@@ -96,14 +96,12 @@ void OrientLoops::emitTransposition() {
 func::FuncOp descent::plan::createOrientKernel(ImplicitLocOpBuilder &b, OrientOp stage, unsigned vectorBits) {
   Kernel kernel = createKernel(b, stage, KernelShape());
   OrientLoops loops(b, stage, kernel, vectorBits);
-  // The buffer with the layer's own extents says whether the layer is tall.
-  Value native =
-      kernel.buffer(stage.getSource().getType().getRows() == Extent::Rows ? stage.getSource() : stage.getTarget());
-  Value rows = memref::DimOp::create(b, native, createIndex(b, 0));
-  Value cols = memref::DimOp::create(b, native, createIndex(b, 1));
-  Value isTall = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, rows, cols);
+  // Said by the buffers' sizes alone, so that both directions share a kernel.
+  Value sourceRows = memref::DimOp::create(b, kernel.buffer(stage.getSource()), createIndex(b, 0));
+  Value targetRows = memref::DimOp::create(b, kernel.buffer(stage.getTarget()), createIndex(b, 0));
+  Value isTransposed = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, sourceRows, targetRows);
   scf::IfOp::create(
-      b, isTall,
+      b, isTransposed,
       [&](OpBuilder &, Location) {
         loops.emitTransposition();
         scf::YieldOp::create(b);

@@ -11,8 +11,8 @@ plan.program @orient segments 1 {
 // CHECK-LABEL: func.func private @t_0_orient
 // CHECK-SAME: (%[[G:.*]]: memref<?x?xf32, strided<[?, 1]>>, %[[X:.*]]: memref<?x?xbf16, strided<[?, 1]>>
 // CHECK: %[[ROWS:.*]] = memref.dim %[[G]], %c0
-// CHECK: %[[COLS:.*]] = memref.dim %[[G]], %c1
-// CHECK: %[[TALL:.*]] = arith.cmpi sgt, %[[ROWS]], %[[COLS]]
+// CHECK: %[[SHORT:.*]] = memref.dim %[[X]], %c0
+// CHECK: %[[TALL:.*]] = arith.cmpi ne, %[[ROWS]], %[[SHORT]]
 // CHECK: scf.if %[[TALL]]
 // CHECK-COUNT-8: vector.load %[[G]]
 // CHECK-COUNT-24: vector.shuffle
