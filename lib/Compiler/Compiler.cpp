@@ -11,7 +11,6 @@
 #include "descent/Target/Cpu/Cpu.h"
 
 #include "mlir/Transforms/Passes.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;

@@ -13,8 +13,8 @@
 using namespace mlir;
 using namespace descent;
 
-/// The recipe that is made for a single rule has the rule's name and this.
-static constexpr StringLiteral kSingleRuleSuffix = "_recipe";
+/// On the recipe that is made for a single rule: what the artifact is called, since the rule itself has that name.
+static constexpr StringLiteral kArtifactAttr = "descent.artifact";
 
 /// An error about the command line.
 static InFlightDiagnostic error(MLIRContext &context) { return emitError(UnknownLoc::get(&context)); }
@@ -125,7 +125,8 @@ static FailureOr<RecipeOp> makeRecipe(ModuleOp module, OptimizerOp rule, const C
                    : **groupClass == GroupClass::Vector ? "vectors"
                                                         : "all";
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-  auto recipe = RecipeOp::create(builder, rule.getLoc(), (rule.getSymName() + kSingleRuleSuffix).str());
+  auto recipe = RecipeOp::create(builder, rule.getLoc(), (rule.getSymName() + "_recipe").str());
+  recipe->setAttr(kArtifactAttr, rule.getSymNameAttr());
   builder.createBlock(&recipe.getBody());
   auto storedAttr = *stored ? StoredAttr::get(&context, **stored) : StoredAttr();
   GroupOp::create(builder, rule.getLoc(), builder.getStringAttr(name), FlatSymbolRefAttr::get(rule.getSymNameAttr()),
@@ -157,10 +158,10 @@ static bool isIdentifier(StringRef name) {
 
 FailureOr<std::string> descent::getArtifactName(ModuleOp module, const CompileOptions &options) {
   RecipeOp recipe = *module.getOps<RecipeOp>().begin();
-  StringRef name = options.name;
-  if (name.empty())
-    name = recipe.getSymName();
-  name.consume_back(kSingleRuleSuffix);
+  auto artifact = recipe->getAttrOfType<StringAttr>(kArtifactAttr);
+  StringRef name = !options.name.empty() ? StringRef(options.name)
+                   : artifact            ? artifact.getValue()
+                                         : recipe.getSymName();
   if (!isIdentifier(name))
     return error(*module.getContext()) << "the artifact's name '" << name
                                        << "' is no C identifier; give one with --name";

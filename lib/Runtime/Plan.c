@@ -291,15 +291,22 @@ static int32_t rebind(descent_plan *plan, const descent_layer *layers, int64_t c
   return DESCENT_OK;
 }
 
+int32_t descent_check_plan(const descent_artifact *artifact, const descent_plan *plan, descent_error *error) {
+  if (plan && plan->artifact == artifact)
+    return DESCENT_OK;
+  return descent_fail(error, DESCENT_INVALID_ARGUMENT, "the plan %s '%s'",
+                      plan ? "was made by another optimizer than" : "is null; make it with plan_create of",
+                      artifact->name);
+}
+
 int32_t descent_rt_plan_rebind(const descent_artifact *artifact, descent_plan *plan, const descent_layer *layers,
                                int64_t count, descent_error *error) {
   int32_t code = descent_check_shapes(artifact, layers, count, error);
   if (code != DESCENT_OK)
     return code;
-  if (!plan || plan->artifact != artifact)
-    return descent_fail(error, DESCENT_INVALID_ARGUMENT, "the plan %s '%s'",
-                        plan ? "was made by another optimizer than" : "is null; make it with plan_create of",
-                        artifact->name);
+  code = descent_check_plan(artifact, plan, error);
+  if (code != DESCENT_OK)
+    return code;
   if (count != plan->num_entries)
     return descent_fail(error, DESCENT_INVALID_LAYER,
                         "the table has %" PRId64 " layers, but the plan was made with %" PRId64

@@ -118,4 +118,7 @@ static inline char *descent_worker_memory(const descent_plan *plan, int64_t work
   return plan->workspace + plan->layer_bytes + plan->wave_bytes + worker * (plan->kernel_bytes + plan->worker_bytes);
 }
 
+/* Refuses a null plan, and one that another optimizer made. */
+int32_t descent_check_plan(const descent_artifact *artifact, const descent_plan *plan, descent_error *error);
+
 #endif

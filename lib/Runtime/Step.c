@@ -15,13 +15,12 @@ static const void *gradient_of(const descent_plan *plan, const descent_step *ste
 
 static int32_t check_structs(const descent_artifact *artifact, const descent_plan *plan, const descent_step *step,
                              const descent_result *result, descent_error *error) {
-  const int32_t code = descent_check_artifact(artifact, error);
+  int32_t code = descent_check_artifact(artifact, error);
   if (code != DESCENT_OK)
     return code;
-  if (!plan || plan->artifact != artifact)
-    return descent_fail(error, DESCENT_INVALID_ARGUMENT, "the plan %s '%s'",
-                        plan ? "was made by another optimizer than" : "is null; make it with plan_create of",
-                        artifact->name);
+  code = descent_check_plan(artifact, plan, error);
+  if (code != DESCENT_OK)
+    return code;
   if (!step)
     return descent_fail(error, DESCENT_INVALID_ARGUMENT, "the step is null");
   if (step->size != sizeof(descent_step) || step->abi_version != DESCENT_ABI_VERSION)

@@ -35,13 +35,13 @@ static FailureOr<SmallVector<Operation *>> getBodies(ModuleOp module, RecipeOp r
   return bodies;
 }
 
-/// The artifact has room for one of these.
-template <typename Op> static LogicalResult checkAtMostOnce(ModuleOp module, StringRef hint) {
+/// The artifact has room for one of these in `scope`.
+template <typename Op> static LogicalResult checkAtMostOnce(Operation *scope, StringRef hint) {
   Op first;
-  auto walk = module.walk([&](Op op) {
+  auto walk = scope->walk([&](Op op) {
     if (!first)
       return first = op, WalkResult::advance();
-    auto error = op.emitOpError() << "is the second of the recipe; " << hint;
+    auto error = op.emitOpError() << "is the second one; " << hint;
     error.attachNote(first.getLoc()) << "the first is here";
     return WalkResult::interrupt();
   });
@@ -56,6 +56,9 @@ static LogicalResult convert(ModuleOp module, RecipeOp recipe, const StorageType
           module, "add what they decide to one number; 'descent.skip_nonfinite' makes one too")) ||
       failed(checkAtMostOnce<GradientNormOp>(module, "'descent.clip_global_norm' tells one too")))
     return failure();
+  for (Operation *body : *bodies)
+    if (failed(checkAtMostOnce<NonfiniteOp>(body, "'descent.skip_nonfinite' makes one in every rule")))
+      return failure();
   FailureOr<Totals> totals = Totals::compute(*bodies);
   if (failed(totals))
     return failure();

@@ -64,7 +64,7 @@ descent.shared @first(%loss: loss) {
   descent.skip_when %loss
 }
 descent.shared @second(%loss: loss) {
-  // expected-error @+1 {{'descent.skip_when' op is the second of the recipe; add what they decide to one number}}
+  // expected-error @+1 {{'descent.skip_when' op is the second one; add what they decide to one number}}
   descent.skip_when %loss
 }
 descent.optimizer @rule(%w: param, %g: grad) {
@@ -88,6 +88,37 @@ descent.optimizer @rule(%w: param, %g: grad) {
   descent.update %w = %w1 : tensor<?x?xf64>
 }
 descent.recipe @a_name_means_one_total {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
+descent.shared @shared(%loss: loss) {
+  // expected-note @+1 {{the first is here}}
+  descent.gradient_norm %loss
+  // expected-error @+1 {{'descent.gradient_norm' op is the second one; 'descent.clip_global_norm' tells one too}}
+  descent.gradient_norm %loss
+}
+descent.optimizer @rule(%w: param, %g: grad) {
+  %w1 = arith.subf %w, %g : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @one_norm_is_told {
+  descent.group "all" uses @rule class any
+}
+
+// -----
+
+descent.optimizer @rule(%w: param, %g: grad) {
+  %n = descent.reduce sum %g : tensor<?x?xf64> to f64
+  // expected-note @+1 {{the first is here}}
+  descent.nonfinite %n
+  // expected-error @+1 {{'descent.nonfinite' op is the second one; 'descent.skip_nonfinite' makes one in every rule}}
+  descent.nonfinite %n
+  %w1 = arith.subf %w, %g : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @one_number_tells_of_a_layer {
   descent.group "all" uses @rule class any
 }
 
