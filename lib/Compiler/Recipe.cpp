@@ -135,6 +135,8 @@ static FailureOr<RecipeOp> makeRecipe(ModuleOp module, OptimizerOp rule, const C
 }
 
 static FailureOr<RecipeOp> findRecipe(ModuleOp module, const CompileOptions &options) {
+  if (!module.getBodyRegion().hasOneBlock())
+    return module.emitError() << "needs one block";
   auto recipes = llvm::to_vector(module.getOps<RecipeOp>());
   auto rules = llvm::to_vector(module.getOps<OptimizerOp>());
   if (recipes.size() > 1)
@@ -142,6 +144,9 @@ static FailureOr<RecipeOp> findRecipe(ModuleOp module, const CompileOptions &opt
   if (recipes.empty() && rules.size() != 1)
     return module.emitError() << "expected a 'descent.recipe' or one 'descent.optimizer', found " << rules.size()
                               << " rules and no recipe";
+  // The module is verified once the library's rules are in place; until then only what is verified here is read.
+  if (failed(verify(recipes.empty() ? rules.front().getOperation() : recipes.front().getOperation())))
+    return failure();
   if (recipes.empty())
     return makeRecipe(module, rules.front(), options);
   if (!options.norm.empty() || !options.groupClass.empty() || !options.stored.empty())
