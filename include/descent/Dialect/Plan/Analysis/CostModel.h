@@ -1,0 +1,74 @@
+// What stages move and compute, and what that costs: planning and --explain both take their numbers from here.
+#ifndef DESCENT_DIALECT_PLAN_ANALYSIS_COSTMODEL_H
+#define DESCENT_DIALECT_PLAN_ANALYSIS_COSTMODEL_H
+
+#include "descent/Dialect/Plan/IR/Plan.h"
+
+#include <array>
+#include <map>
+
+namespace descent::plan {
+
+/// The size of one layer.
+struct Shape {
+  int64_t rows, cols;
+};
+
+/// A sum of products of extents, such as 28 n + 4 rows, where n is rows * cols and short * long.
+class Formula {
+public:
+  /// How often rows, cols, short and long are factors of a term.
+  using Powers = std::array<unsigned, 4>;
+
+  /// Adds a term; extents that are no size of the layer count as one.
+  void add(double factor, llvm::ArrayRef<Extent> extents);
+  Formula &operator+=(const Formula &other);
+  Formula operator*(double factor) const;
+
+  bool isZero() const { return terms.empty(); }
+  /// Terms with their factors, for tables that are evaluated when shapes are known.
+  const std::map<Powers, double> &getTerms() const { return terms; }
+  double evaluate(Shape shape) const;
+  /// For a square layer of many rows: the sum of the terms that grow as its elements do.
+  double squareFactor() const;
+  std::string str() const;
+
+private:
+  std::map<Powers, double> terms;
+};
+
+/// Nanoseconds that one core takes for a byte of memory, an operation and a stage, measured on a processor with 512-bit
+/// vectors: 45 GB/s, 220 GFLOP/s of f32 products. Plans are compared by these rates, so their ratios matter.
+struct CostRates {
+  double byte = 0.022;
+  double entryFlop = 0.008;      // one entry by itself
+  double productFlopF64 = 0.009; // of matrix products, by the type of the factors
+  double productFlopF32 = 0.0045;
+  double productFlop16 = 0.0023;
+  double stage = 500; // to begin one
+};
+
+/// Buffers that an operation of a track reads and writes, each once.
+struct Traffic {
+  llvm::SmallVector<mlir::Value> reads, writes;
+};
+Traffic getTraffic(mlir::Operation *op);
+
+/// Bytes of a buffer. Partial results are as many as tiles: they count as nothing.
+Formula getBytes(BufferType type);
+/// Bytes that an operation of a track moves: every buffer once for reading and once for writing.
+Formula getBytes(mlir::Operation *op);
+
+/// Floating-point operations of a stage. Of a symmetric product half the entries are computed.
+struct StageFlops {
+  Formula product, entries;
+  Formula total() const { return Formula(product) += entries; }
+};
+StageFlops getFlops(mlir::Operation *op);
+
+/// Nanoseconds of one core, by the rates.
+Formula getCost(mlir::Operation *op, const CostRates &rates = {});
+
+} // namespace descent::plan
+
+#endif // DESCENT_DIALECT_PLAN_ANALYSIS_COSTMODEL_H
