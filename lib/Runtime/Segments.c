@@ -1,5 +1,7 @@
 #include "Segments.h"
 
+#include "Profile.h"
+
 #include <fenv.h>
 
 typedef void (*task_body)(void *argument, int64_t task, int64_t worker);
@@ -19,9 +21,13 @@ static void run_guarded(void *argument, int64_t task, int64_t worker) {
   fesetenv(&environment);
 }
 
+int64_t descent_step_workers(const descent_plan *plan, const descent_parallel *parallel) {
+  return parallel ? parallel->workers : plan->pool ? plan->workers : 1;
+}
+
 static void fork_join(descent_plan *plan, const descent_parallel *parallel, int64_t tasks, task_body body,
                       void *argument) {
-  const int64_t workers = parallel ? parallel->workers : plan->pool ? plan->workers : 1;
+  const int64_t workers = descent_step_workers(plan, parallel);
   if (tasks > 1 && workers > 1 && parallel) {
     guarded_body guarded = {body, argument};
     parallel->run(parallel->context, tasks, run_guarded, &guarded);
@@ -65,21 +71,25 @@ static const descent_buffer *take_buffers(const descent_plan *plan, const descen
 
 typedef struct small_tasks {
   const descent_plan *plan;
+  const descent_profile *profile;
   uint32_t segment;
 } small_tasks;
 
-static void run_small_layer(const descent_plan *plan, const descent_logical *logical, uint32_t segment,
-                            int64_t worker) {
+static void run_small_layer(const small_tasks *tasks, const descent_logical *logical, int64_t worker) {
+  const descent_plan *plan = tasks->plan;
   const descent_entry *entry = logical->entry;
-  const uint32_t begin = descent_stage_begin(plan, entry->group, segment);
-  const uint32_t end = descent_stage_begin(plan, entry->group, segment + 1);
+  const uint32_t begin = descent_stage_begin(plan, entry->group, tasks->segment);
+  const uint32_t end = descent_stage_begin(plan, entry->group, tasks->segment + 1);
   if (!logical->present || begin == end)
     return;
   const descent_buffer *buffers = take_buffers(plan, logical, worker);
   void *kernel_scratch = descent_worker_memory(plan, worker);
-  for (uint32_t s = begin; s < end; ++s)
+  for (uint32_t s = begin; s < end; ++s) {
+    const double started = descent_begin(tasks->profile);
     for (int64_t tile = 0; tile < descent_num_tiles(&entry->grids[s]); ++tile)
       call_kernel(&entry->track->stages[s], &entry->grids[s], tile, buffers, logical->slots, kernel_scratch);
+    descent_end_stage(tasks->profile, plan->artifact, worker, entry->group, s, started);
+  }
 }
 
 static void run_chunk(void *argument, int64_t task, int64_t worker) {
@@ -87,11 +97,12 @@ static void run_chunk(void *argument, int64_t task, int64_t worker) {
   const descent_plan *plan = tasks->plan;
   const descent_chunk *chunk = &plan->chunks[task];
   for (int64_t i = 0; i < chunk->count; ++i)
-    run_small_layer(plan, &plan->logicals[plan->small[chunk->first + i]], tasks->segment, worker);
+    run_small_layer(tasks, &plan->logicals[plan->small[chunk->first + i]], worker);
 }
 
 typedef struct wave_tasks {
   const descent_plan *plan;
+  const descent_profile *profile;
   const descent_wave *wave;
   uint32_t stage;
 } wave_tasks;
@@ -111,9 +122,11 @@ static void run_wave_tile(void *argument, int64_t task, int64_t worker) {
   const descent_logical *logical = &plan->logicals[plan->large[tasks->wave->first + first]];
   if (!logical->present)
     return;
+  const double started = descent_begin(tasks->profile);
   call_kernel(&tasks->wave->track->stages[tasks->stage], &logical->entry->grids[tasks->stage],
               task - (first > 0 ? ends[first - 1] : 0), logical->buffers, logical->slots,
               descent_worker_memory(plan, worker));
+  descent_end_stage(tasks->profile, plan->artifact, worker, logical->entry->group, tasks->stage, started);
 }
 
 static bool is_wave_present(const descent_plan *plan, const descent_wave *wave) {
@@ -123,33 +136,36 @@ static bool is_wave_present(const descent_plan *plan, const descent_wave *wave) 
   return false;
 }
 
-static void run_wave(descent_plan *plan, const descent_parallel *parallel, const descent_wave *wave, uint32_t segment) {
+static void run_wave(descent_plan *plan, const descent_step *step, const descent_wave *wave, uint32_t segment) {
   const int64_t track = wave->track - plan->artifact->tracks;
   if (!is_wave_present(plan, wave))
     return;
   for (uint32_t s = descent_stage_begin(plan, track, segment); s < descent_stage_begin(plan, track, segment + 1); ++s) {
-    wave_tasks tasks = {plan, wave, s};
-    fork_join(plan, parallel, wave->ends[s * wave->count + wave->count - 1], run_wave_tile, &tasks);
+    wave_tasks tasks = {plan, step->profile, wave, s};
+    fork_join(plan, step->parallel, wave->ends[s * wave->count + wave->count - 1], run_wave_tile, &tasks);
   }
 }
 
-static void run_shared_bodies(descent_plan *plan, uint32_t segment) {
+static void run_shared_bodies(descent_plan *plan, const descent_profile *profile, uint32_t segment) {
   static const descent_grid whole = {1, 1, 1, 1, 1, 1};
   for (uint32_t t = plan->artifact->num_groups; t < plan->artifact->num_tracks; ++t)
-    for (uint32_t s = descent_stage_begin(plan, t, segment); s < descent_stage_begin(plan, t, segment + 1); ++s)
+    for (uint32_t s = descent_stage_begin(plan, t, segment); s < descent_stage_begin(plan, t, segment + 1); ++s) {
+      const double started = descent_begin(profile);
       call_kernel(&plan->artifact->tracks[t].stages[s], &whole, 0, NULL, plan->shared_slots[t],
                   descent_worker_memory(plan, 0));
+      descent_end_stage(profile, plan->artifact, 0, t, s, started);
+    }
 }
 
-void descent_run_segment(descent_plan *plan, const descent_parallel *parallel, uint32_t segment) {
-  run_shared_bodies(plan, segment);
+void descent_run_segment(descent_plan *plan, const descent_step *step, uint32_t segment) {
+  run_shared_bodies(plan, step->profile, segment);
   for (int64_t i = 0; i < plan->num_waves; ++i)
-    run_wave(plan, parallel, &plan->waves[i], segment);
+    run_wave(plan, step, &plan->waves[i], segment);
   bool any = false;
   for (uint32_t g = 0; g < plan->artifact->num_groups; ++g)
     any = any || descent_stage_begin(plan, g, segment) != descent_stage_begin(plan, g, segment + 1);
   if (!any)
     return;
-  small_tasks tasks = {plan, segment};
-  fork_join(plan, parallel, plan->num_chunks, run_chunk, &tasks);
+  small_tasks tasks = {plan, step->profile, segment};
+  fork_join(plan, step->parallel, plan->num_chunks, run_chunk, &tasks);
 }

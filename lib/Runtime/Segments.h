@@ -3,8 +3,11 @@
 
 #include "Plan.h"
 
-/* The stages of `segment` for every layer that is present and for the shared bodies. `parallel`: the caller's, or null
- * for the plan's pool. No kernel call depends on who makes it: results do not depend on the number of workers. */
-void descent_run_segment(descent_plan *plan, const descent_parallel *parallel, uint32_t segment);
+/* The stages of `segment` for every layer that is present and for the shared bodies, by the step's `parallel` or the
+ * plan's pool. No kernel call depends on who makes it: results do not depend on the number of workers. */
+void descent_run_segment(descent_plan *plan, const descent_step *step, uint32_t segment);
+
+/* How many workers a step has at most. `parallel`: the caller's, or null for the plan's pool. */
+int64_t descent_step_workers(const descent_plan *plan, const descent_parallel *parallel);
 
 #endif

@@ -1,6 +1,7 @@
 #include "Cuts.h"
 #include "Errors.h"
 #include "Plan.h"
+#include "Profile.h"
 #include "Segments.h"
 #include "Types.h"
 
@@ -233,8 +234,10 @@ static void run_step(descent_plan *plan, const descent_step *step, const double 
   begin_shared_bodies(plan, step, hyper);
   forget_reports(plan);
   for (uint32_t segment = 0; segment < artifact->num_segments && !result->skipped; ++segment) {
-    descent_run_segment(plan, step->parallel, segment);
+    const double started = descent_begin(step->profile);
+    descent_run_segment(plan, step, segment);
     descent_run_cuts(plan, segment);
+    descent_end_segment(step->profile, segment, started);
     if (segment == artifact->guard_segment)
       result->skipped = !(read_slot(plan, artifact->guard) <= 0.0); /* NaN skips too */
   }
@@ -257,6 +260,8 @@ static int32_t checked_step(descent_plan *plan, const descent_step *step, descen
                             descent_error *error) {
   const double *hyper = step->hyper ? step->hyper : plan->defaults;
   int32_t code = check_parallel(plan, step->parallel, error);
+  if (code == DESCENT_OK)
+    code = descent_check_profile(plan, step, error);
   if (code == DESCENT_OK)
     code = check_numbers(plan->artifact, step, hyper, error);
   if (code == DESCENT_OK)

@@ -16,6 +16,7 @@ from .errors import Code, Error
 from .layer import Layer
 from .optimizer import Optimizer, StepResult
 from .parallel import Parallel
+from .profile import Profile
 
 __all__ = [
     "Artifact",
@@ -24,6 +25,7 @@ __all__ = [
     "Layer",
     "Optimizer",
     "Parallel",
+    "Profile",
     "StepResult",
     "bfloat16",
     "compile",

@@ -19,7 +19,7 @@ from typing import Any
 
 from .errors import Code, Error
 
-VERSION = 1
+VERSION = 2
 
 
 class ErrorStruct(ctypes.Structure):
@@ -72,6 +72,15 @@ class PlanOptions(ctypes.Structure):
     ]
 
 
+class ProfileStruct(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint64),
+        ("workers", c_int64),
+        ("stage_seconds", POINTER(c_double)),
+        ("segment_seconds", POINTER(c_double)),
+    ]
+
+
 class StepStruct(ctypes.Structure):
     _fields_ = [
         ("size", c_uint64),
@@ -85,6 +94,7 @@ class StepStruct(ctypes.Structure):
         ("loss", c_double),
         ("parallel", POINTER(ParallelStruct)),
         ("reports", POINTER(c_double)),
+        ("profile", POINTER(ProfileStruct)),
     ]
 
 

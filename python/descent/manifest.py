@@ -35,6 +35,13 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Stage:
+    track: str  # the group, or the shared body
+    name: str
+    segment: int
+
+
+@dataclass(frozen=True)
 class Group:
     index: int
     name: str
@@ -45,6 +52,7 @@ class Group:
     inputs: tuple[Input, ...]
     factors: tuple[str, ...]
     reports: tuple[str, ...]
+    stages: tuple[Stage, ...]
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,8 @@ class Manifest:
     groups: tuple[Group, ...]
     shared: dict[str, dict[str, float]]
     reports: tuple[str, ...]
+    all_stages: tuple[Stage, ...]  # of groups, then of shared bodies, as a profile numbers them
+    segments: int
 
     @property
     def hypers(self) -> dict[str, dict[str, float]]:
@@ -89,7 +99,8 @@ def parse(text: str, path: str) -> Manifest:
     try:
         groups = tuple(_group(index, group) for index, group in enumerate(raw["groups"]))
         shared = {body["name"]: _hypers(body) for body in raw["shared"]}
-        return Manifest(raw, groups, shared, tuple(raw["reports"]))
+        all_stages = [stage for track in (*raw["groups"], *raw["shared"]) for stage in _stages(track)]
+        return Manifest(raw, groups, shared, tuple(raw["reports"]), tuple(all_stages), int(raw["segments"]))
     except (KeyError, TypeError) as error:
         raise invalid_argument(f"the manifest of '{path}' is not understood: {error!r}") from error
 
@@ -105,11 +116,16 @@ def _group(index: int, group: dict[str, Any]) -> Group:
         inputs=tuple(Input(i["name"], _known(i["type"])) for i in group["inputs"]),
         factors=tuple(group["factors"]),
         reports=tuple(group["reports"]),
+        stages=_stages(group),
     )
 
 
 def _hypers(owner: dict[str, Any]) -> dict[str, float]:
     return {hyper["name"]: float(hyper["default"]) for hyper in owner["hypers"]}
+
+
+def _stages(track: dict[str, Any]) -> tuple[Stage, ...]:
+    return tuple(Stage(track["name"], stage["name"], int(stage["segment"])) for stage in track["stages"])
 
 
 def _known(type_name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import math
+import os
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from .errors import invalid_argument, invalid_layer
 from .layer import Array, Layer, held
 from .manifest import quoted
 from .parallel import Bridge, Parallel
+from .profile import Profile
 from .table import LayerTable, place_gradient
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class Optimizer:
             raise invalid_argument(f"the number of threads is 0 (one for each processor) or more, found {threads!r}")
         options = abi.sized(abi.PlanOptions())
         options.abi_version, options.workers = abi.VERSION, int(threads)
+        self._workers = int(threads) or len(os.sched_getaffinity(0))
         options.own_pool = int(own_pool and threads != 1)
         plan = abi.Plan()
         self._entry_points.call(
@@ -122,12 +125,13 @@ class Optimizer:
         loss: float = 0.0,
         reports: bool = False,
         parallel: Parallel | None = None,
+        profile: Profile | None = None,
     ) -> StepResult:
         """Updates all layers.
 
         `hyper` is {"lr": 0.1}, for every group that has it, or {"hidden": {"lr": 0.1}}; what it leaves out has its
         default. `gradients` are in the order of the table, or by name; None is a layer that is absent this step, and a
-        name that is left out has the gradient of the table.
+        name that is left out has the gradient of the table. A `profile` receives the step's seconds.
         """
         with self._exclusive():
             arguments = abi.sized(abi.StepStruct())
@@ -144,12 +148,17 @@ class Optimizer:
                 arguments.reports = values.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
             bridge = _bridge(parallel)
             arguments.parallel = None if bridge is None else bridge.pointer()
+            arguments.profile = None if profile is None else profile.pointer(self.artifact.typed_manifest)
             result = abi.sized(abi.ResultStruct())
             self._entry_points.call("step", self._plan, ctypes.byref(arguments), ctypes.byref(result))
             del kept
         if bridge is not None and bridge.failure is not None:
             raise bridge.failure
         return self._result(result, values)
+
+    def profile(self) -> Profile:
+        """An empty profile for steps of this optimizer."""
+        return Profile(self.artifact.typed_manifest, self._workers)
 
     def _gradient_pointers(self, gradients: Gradients | None) -> tuple[Any, list[Array]]:
         """The pointers, and the arrays that must outlive them."""

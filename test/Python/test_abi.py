@@ -20,6 +20,7 @@ STRUCTS = {
     "descent_layer": abi.LayerStruct,
     "descent_parallel": abi.ParallelStruct,
     "descent_plan_options": abi.PlanOptions,
+    "descent_profile": abi.ProfileStruct,
     "descent_step": abi.StepStruct,
     "descent_result": abi.ResultStruct,
 }

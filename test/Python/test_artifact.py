@@ -15,7 +15,7 @@ def refused(code: Code, match: str) -> pytest.RaisesExc:
 
 
 def test_an_artifact_describes_itself(adamw: descent.Artifact) -> None:
-    assert adamw.manifest["abi_version"] == 1
+    assert adamw.manifest["abi_version"] == 2
     assert adamw.signature == adamw.manifest["signature"]
     assert adamw.fingerprint == int(adamw.manifest["fingerprint"], 16)
     assert [group.name for group in adamw.groups] == [group["name"] for group in adamw.manifest["groups"]]

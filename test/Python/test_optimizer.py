@@ -403,3 +403,21 @@ def test_several_optimizers_may_step_at_the_same_time(adamw: descent.Artifact) -
     assert all(result == results[0] for result in results)
     for optimizer in optimizers:
         optimizer.close()
+
+
+def test_a_profile_adds_up_the_seconds_of_stages(adamw: descent.Artifact, compiled: Callable[..., Any]) -> None:
+    w, g = np.ones((64, 48), np.float32), np.ones((64, 48), np.float32)
+    with adamw.optimizer([descent.Layer("w", w, g)], threads=2) as optimizer:
+        profile = optimizer.profile()
+        assert profile.seconds.shape == (2, len(adamw.groups[0].stages))
+        assert {stage.track for stage in profile.stages} == {adamw.groups[0].name}
+        optimizer.step(1, profile=profile)
+        once = profile.seconds.sum()
+        optimizer.step(2, profile=profile)
+        assert 0 < once < profile.seconds.sum() <= 2 * profile.segment_seconds.sum()
+        profile.clear()
+        optimizer.step(3)
+        assert not profile.seconds.any() and not profile.segment_seconds.any()
+        other = compiled("muon").optimizer([descent.Layer("w", w, g)]).profile()
+        with pytest.raises(descent.Error, match="another optimizer"):
+            optimizer.step(4, profile=other)

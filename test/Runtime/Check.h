@@ -21,6 +21,7 @@ void check_refused(int32_t code, int32_t wanted, const descent_error *error, con
 
 void test_layers(void);
 void test_states(void);
+void test_profile(void);
 void test_steps(void);
 void test_tiles(void);
 void test_threads(void);

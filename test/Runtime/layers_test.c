@@ -51,9 +51,9 @@ static void sizes_and_versions_are_checked(void) {
   CHECK_REFUSED(descent_rt_plan_create(&duo, tested.layers, LAYERS, &options, &plan, &error), DESCENT_INVALID_ARGUMENT,
                 &error, "-2 workers", "one a processor");
   descent_artifact newer = duo;
-  newer.abi_version = 2;
+  newer.abi_version = 99;
   CHECK_REFUSED(descent_rt_plan_create(&newer, tested.layers, LAYERS, NULL, &plan, &error), DESCENT_WRONG_ABI, &error,
-                "ABI version 2", "same release");
+                "ABI version 99", "same release");
 }
 
 static void null_tables_are_refused(void) {

@@ -37,6 +37,7 @@ int failed_tests(void) { return tests_failed; }
 int main(void) {
   test_layers();
   test_states();
+  test_profile();
   test_steps();
   test_tiles();
   test_threads();

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define DESCENT_ABI_VERSION 1u
+#define DESCENT_ABI_VERSION 2u
 
 typedef enum descent_code {
   DESCENT_OK = 0,
@@ -79,6 +79,15 @@ typedef struct descent_plan_options {
   int32_t reserved2;
 } descent_plan_options;
 
+/* Where the time of steps went, in the caller's memory. A step adds to what is there. Stages are numbered through all
+ * tracks, in the order of the manifest. */
+typedef struct descent_profile {
+  uint64_t size;           /* sizeof(descent_profile) */
+  int64_t workers;         /* rows of `stage_seconds`: at least as many as the step has workers */
+  double *stage_seconds;   /* [worker][X_STAGES]: that the worker spent in the stage's kernels */
+  double *segment_seconds; /* [X_SEGMENTS]: by the clock on the wall, cuts included */
+} descent_profile;
+
 typedef struct descent_step {
   uint64_t size;        /* sizeof(descent_step) */
   uint32_t abi_version; /* DESCENT_ABI_VERSION */
@@ -95,6 +104,7 @@ typedef struct descent_step {
   /* Null, or X_REPORTS numbers for every logical layer (the table's order, batch members of an entry together): report
    * r of logical layer l goes to reports[l * X_REPORTS + r]. Layers without that report, or absent, are left alone. */
   double *reports;
+  const descent_profile *profile; /* null: nothing is measured */
 } descent_step;
 
 typedef struct descent_result {

@@ -44,7 +44,12 @@ static void emitConstants(const ProgramLayout &layout, StringRef prefix, raw_ost
   }
   for (auto [index, report] : llvm::enumerate(layout.reports))
     os << "  " << prefix << "_REPORT_" << constant(report) << " = " << index << ",\n";
-  os << "  " << prefix << "_REPORTS = " << layout.reports.size() << "\n};\n\n";
+  unsigned stages = 0;
+  for (const TrackLayout &track : layout.tracks)
+    stages += track.stages.size();
+  ProgramOp program = layout.program;
+  os << "  " << prefix << "_REPORTS = " << layout.reports.size() << ",\n  " << prefix << "_STAGES = " << stages
+     << ",\n  " << prefix << "_SEGMENTS = " << program.getSegments() << "\n};\n\n";
 }
 
 static void emitHypers(const ProgramLayout &layout, StringRef name, raw_ostream &os) {

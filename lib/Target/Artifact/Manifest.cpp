@@ -48,6 +48,15 @@ static llvm::json::Value describeNumber(double value) {
   return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
 }
 
+/// In the order of the artifact's table: a profile numbers them so.
+static llvm::json::Array describeStages(const TrackLayout &track) {
+  llvm::json::Array stages;
+  for (Operation *stage : track.stages)
+    stages.push_back(
+        llvm::json::Object{{"name", stage->getName().stripDialect()}, {"segment", int64_t(track.getSegment(stage))}});
+  return stages;
+}
+
 static llvm::json::Object describeGroup(const TrackLayout &layout) {
   TrackOp track = layout.track;
   llvm::json::Array states, inputs, factors, reports;
@@ -75,7 +84,8 @@ static llvm::json::Object describeGroup(const TrackLayout &layout) {
                             {"states", std::move(states)},
                             {"inputs", std::move(inputs)},
                             {"factors", std::move(factors)},
-                            {"reports", std::move(reports)}};
+                            {"reports", std::move(reports)},
+                            {"stages", describeStages(layout)}};
 }
 
 std::string descent::plan::emitManifest(const ProgramLayout &layout, StringRef target, StringRef cpuFeatures) {
@@ -86,8 +96,9 @@ std::string descent::plan::emitManifest(const ProgramLayout &layout, StringRef t
     if (!TrackOp(track.track).getShared())
       groups.push_back(describeGroup(track));
     else
-      shared.push_back(
-          llvm::json::Object{{"name", TrackOp(track.track).getSymName()}, {"hypers", describeHypers(track)}});
+      shared.push_back(llvm::json::Object{{"name", TrackOp(track.track).getSymName()},
+                                          {"hypers", describeHypers(track)},
+                                          {"stages", describeStages(track)}});
   for (StringRef report : layout.reports)
     reports.push_back(report);
   std::optional<llvm::APFloat> clip = program.getClipGlobalNorm();
@@ -101,6 +112,7 @@ std::string descent::plan::emitManifest(const ProgramLayout &layout, StringRef t
                               {"skip_nonfinite", program.getSkipNonfinite()},
                               {"groups", std::move(groups)},
                               {"shared", std::move(shared)},
-                              {"reports", std::move(reports)}};
+                              {"reports", std::move(reports)},
+                              {"segments", int64_t(program.getSegments())}};
   return llvm::formatv("{0:2}\n", llvm::json::Value(std::move(manifest)));
 }
