@@ -10,6 +10,8 @@ import numpy as np
 
 from . import abi
 from .errors import Code, Error, invalid_argument
+from .formula import Formula
+from .formula import parse as parse_formula
 
 # bfloat16 has no NumPy type: its bits are kept as uint16.
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -37,8 +39,13 @@ class Input:
 @dataclass(frozen=True)
 class Stage:
     track: str  # the group, or the shared body
+    number: int  # within the track, as --explain has it
     name: str
+    domain: str  # 'rows x cols'; empty: one call a layer
     segment: int
+    factors: str  # the type of a product's factors; empty: no product
+    bytes: Formula
+    flops: Formula
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def parse(text: str, path: str) -> Manifest:
         shared = {body["name"]: _hypers(body) for body in raw["shared"]}
         all_stages = [stage for track in (*raw["groups"], *raw["shared"]) for stage in _stages(track)]
         return Manifest(raw, groups, shared, tuple(raw["reports"]), tuple(all_stages), int(raw["segments"]))
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise invalid_argument(f"the manifest of '{path}' is not understood: {error!r}") from error
 
 
@@ -125,7 +132,19 @@ def _hypers(owner: dict[str, Any]) -> dict[str, float]:
 
 
 def _stages(track: dict[str, Any]) -> tuple[Stage, ...]:
-    return tuple(Stage(track["name"], stage["name"], int(stage["segment"])) for stage in track["stages"])
+    return tuple(
+        Stage(
+            track=track["name"],
+            number=number,
+            name=stage["name"],
+            domain=stage.get("domain", ""),
+            segment=int(stage["segment"]),
+            factors=stage.get("factors", ""),
+            bytes=parse_formula(stage["bytes"]),
+            flops=parse_formula(stage["flops"]),
+        )
+        for number, stage in enumerate(track["stages"])
+    )
 
 
 def _known(type_name: str) -> str:

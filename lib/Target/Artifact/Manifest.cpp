@@ -1,5 +1,6 @@
 #include "descent/Target/Artifact/Artifact.h"
 
+#include "descent/Dialect/Plan/Analysis/CostModel.h"
 #include "descent/Runtime/descent.h"
 
 #include "llvm/Support/FormatVariadic.h"
@@ -48,12 +49,23 @@ static llvm::json::Value describeNumber(double value) {
   return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
 }
 
-/// In the order of the artifact's table: a profile numbers them so.
+/// In the order of the artifact's table: a profile numbers them so. Formulas are text, "28 n + 4 rows".
 static llvm::json::Array describeStages(const TrackLayout &track) {
   llvm::json::Array stages;
-  for (Operation *stage : track.stages)
-    stages.push_back(
-        llvm::json::Object{{"name", stage->getName().stripDialect()}, {"segment", int64_t(track.getSegment(stage))}});
+  for (Operation *op : track.stages) {
+    llvm::json::Object stage{{"name", op->getName().stripDialect()},
+                             {"segment", int64_t(track.getSegment(op))},
+                             {"bytes", getBytes(op).str()},
+                             {"flops", getFlops(op).total().str()}};
+    if (auto swept = dyn_cast<StageOpInterface>(op)) {
+      DomainAttr domain = swept.getStageDomain();
+      stage["domain"] =
+          llvm::formatv("{0} x {1}", stringifyExtent(domain.getRows()), stringifyExtent(domain.getCols())).str();
+    }
+    if (auto product = dyn_cast<ProductOp>(op))
+      stage["factors"] = printType(product.getLhs().getType().getElementType());
+    stages.push_back(std::move(stage));
+  }
   return stages;
 }
 

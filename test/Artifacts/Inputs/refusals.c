@@ -73,10 +73,10 @@ static void overlaps(void) {
 
 static void versions(void) {
   descent_plan *plan = NULL;
-  descent_plan_options options = {sizeof(options), DESCENT_ABI_VERSION + 1, 0, 1, 1, 0};
+  descent_plan_options options = {sizeof(options), 77, 0, 1, 1, 0};
   REFUSES(tried.layers[EMBED].size -= 8, DESCENT_WRONG_ABI, "layer 3", "sizeof(descent_layer)");
-  REFUSED(model_plan_create(tried.layers, ENTRIES, &options, &plan, &trial_error), DESCENT_WRONG_ABI, "ABI version 2",
-          "wants", "1");
+  REFUSED(model_plan_create(tried.layers, ENTRIES, &options, &plan, &trial_error), DESCENT_WRONG_ABI, "ABI version 77",
+          "wants", "2");
   options.abi_version = DESCENT_ABI_VERSION;
   options.size = 8;
   REFUSED(model_plan_create(tried.layers, ENTRIES, &options, &plan, &trial_error), DESCENT_WRONG_ABI, "size 8");
