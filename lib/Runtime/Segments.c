@@ -51,7 +51,7 @@ static void call_kernel(const descent_stage *stage, const descent_grid *grid, in
                              row,
                              col,
                              index};
-  stage->kernel(buffers, slots, &tile, kernel_scratch);
+  stage->kernel(buffers, slots, stage->operands, &tile, kernel_scratch);
 }
 
 /* A small layer's WORKER scratch is that of whoever runs it. */

@@ -15,12 +15,23 @@ static float *row_of(const descent_buffer *buffer, int64_t row) {
   return (float *)buffer->data + row * buffer->row_stride;
 }
 
+/* One kernel of several stages: operands[1] = whether operands[0] is not finite */
+static void nonfinite(const descent_buffer *buffers, double *slots, const uint32_t *operands, const descent_tile *tile,
+                      void *scratch) {
+  (void)buffers;
+  (void)tile;
+  (void)scratch;
+  slots[operands[1]] = !isfinite(slots[operands[0]]);
+}
+
 /* The hidden group. */
 enum { LR, BETA, SCALE, NORM2, NONFINITE, TOP, FACTOR, H, UPDATES, ROWS, COLS, USER, MEMBERS, CHECKED, HIDDEN_SLOTS };
 enum { W, G, M, R, PARTIALS, D, T, HIDDEN_BUFFERS };
 
 /* partials[tile] = sum of (scale g)^2, t = scale g */
-static void hidden_norms(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *scratch) {
+static void hidden_norms(const descent_buffer *buffers, double *slots, const uint32_t *operands,
+                         const descent_tile *tile, void *scratch) {
+  (void)operands;
   (void)scratch;
   double sum = 0;
   for (int64_t i = tile->row_begin; i < tile->row_end; ++i)
@@ -32,20 +43,23 @@ static void hidden_norms(const descent_buffer *buffers, double *slots, const des
   ((double *)buffers[PARTIALS].data)[tile->index] = sum;
 }
 
-static void hidden_total(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *scratch) {
+static void hidden_total(const descent_buffer *buffers, double *slots, const uint32_t *operands,
+                         const descent_tile *tile, void *scratch) {
+  (void)operands;
   (void)scratch;
   double sum = 0;
   for (int64_t i = 0; i < buffers[PARTIALS].cols; ++i)
     sum += ((const double *)buffers[PARTIALS].data)[i];
   slots[NORM2] = sum;
-  slots[NONFINITE] = !isfinite(sum);
   /* What the driver says of the layer agrees with itself. */
   slots[CHECKED] = slots[ROWS] == (double)buffers[W].rows && slots[COLS] == (double)buffers[W].cols &&
                    tile->row_end == buffers[W].rows && tile->col_end == buffers[W].cols && tile->index == 0;
 }
 
 /* d = beta m + t, by way of the kernel's own memory */
-static void hidden_momentum(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *scratch) {
+static void hidden_momentum(const descent_buffer *buffers, double *slots, const uint32_t *operands,
+                            const descent_tile *tile, void *scratch) {
+  (void)operands;
   float *line = scratch;
   for (int64_t i = tile->row_begin; i < tile->row_end; ++i) {
     for (int64_t j = tile->col_begin; j < tile->col_end; ++j)
@@ -56,7 +70,9 @@ static void hidden_momentum(const descent_buffer *buffers, double *slots, const 
 }
 
 /* w -= lr factor user sqrt(norm2 / top) d, m = d */
-static void hidden_apply(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *scratch) {
+static void hidden_apply(const descent_buffer *buffers, double *slots, const uint32_t *operands,
+                         const descent_tile *tile, void *scratch) {
+  (void)operands;
   (void)scratch;
   const float eta = (float)(slots[LR] * slots[FACTOR] * slots[USER] * sqrt(slots[NORM2] / slots[TOP]));
   for (int64_t i = tile->row_begin; i < tile->row_end; ++i)
@@ -67,7 +83,9 @@ static void hidden_apply(const descent_buffer *buffers, double *slots, const des
 }
 
 /* r[i] += sum_j d[i, j] */
-static void hidden_rows(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *scratch) {
+static void hidden_rows(const descent_buffer *buffers, double *slots, const uint32_t *operands,
+                        const descent_tile *tile, void *scratch) {
+  (void)operands;
   (void)slots;
   (void)scratch;
   for (int64_t i = tile->row_begin; i < tile->row_end; ++i)
@@ -75,7 +93,9 @@ static void hidden_rows(const descent_buffer *buffers, double *slots, const desc
       row_of(&buffers[R], 0)[i] += row_of(&buffers[D], i)[j];
 }
 
-static void hidden_noise(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *scratch) {
+static void hidden_noise(const descent_buffer *buffers, double *slots, const uint32_t *operands,
+                         const descent_tile *tile, void *scratch) {
+  (void)operands;
   (void)buffers;
   (void)tile;
   (void)scratch;
@@ -92,13 +112,22 @@ static const descent_buffer_desc hidden_buffers[HIDDEN_BUFFERS] = {
     {DESCENT_BUFFER_LAYER, 0, EXTENT(DESCENT_ROWS), EXTENT(DESCENT_COLS), 4},
     {DESCENT_BUFFER_WORKER, 0, EXTENT(DESCENT_ROWS), EXTENT(DESCENT_COLS), 4},
 };
+static const uint32_t hidden_finite[] = {NORM2, NONFINITE};
 static const descent_stage hidden_stages[] = {
-    {"norms", 0, 0, {DESCENT_ROWS, DESCENT_COLS, 64, 2048}, 0, hidden_norms},
-    {"total", 0, 1, {DESCENT_ROWS, DESCENT_COLS, 64, 2048}, 0, hidden_total},
-    {"momentum", 0, 0, {DESCENT_ROWS, DESCENT_COLS, 32, 512}, 32 * 4, hidden_momentum},
-    {"apply", 2, 0, {DESCENT_ROWS, DESCENT_COLS, 128, 8192}, 0, hidden_apply},
-    {"rows", 2, 0, {DESCENT_ROWS, DESCENT_ONE, 1, 512}, 0, hidden_rows},
-    {"noise", 2, 1, {DESCENT_ONE, DESCENT_ONE, 1, 1}, 0, hidden_noise},
+    {.name = "norms", .domain = {DESCENT_ROWS, DESCENT_COLS, 64, 2048}, .kernel = hidden_norms},
+    {.name = "total", .per_layer = 1, .domain = {DESCENT_ROWS, DESCENT_COLS, 64, 2048}, .kernel = hidden_total},
+    {.name = "finite",
+     .per_layer = 1,
+     .domain = {DESCENT_ONE, DESCENT_ONE, 1, 1},
+     .kernel = nonfinite,
+     .operands = hidden_finite},
+    {.name = "momentum",
+     .domain = {DESCENT_ROWS, DESCENT_COLS, 32, 512},
+     .kernel_scratch_bytes = 32 * 4,
+     .kernel = hidden_momentum},
+    {.name = "apply", .segment = 2, .domain = {DESCENT_ROWS, DESCENT_COLS, 128, 8192}, .kernel = hidden_apply},
+    {.name = "rows", .segment = 2, .domain = {DESCENT_ROWS, DESCENT_ONE, 1, 512}, .kernel = hidden_rows},
+    {.name = "noise", .segment = 2, .per_layer = 1, .domain = {DESCENT_ONE, DESCENT_ONE, 1, 1}, .kernel = hidden_noise},
 };
 static const descent_state_desc hidden_states[] = {
     {"m", DESCENT_SCOPE_ELEMENT, DESCENT_F32, DESCENT_INIT_VALUE, 0, 0.0},
@@ -123,7 +152,9 @@ static const uint32_t hidden_reports[REPORTS] = {H, NORM2, MEMBERS};
 enum { V_LR, V_SCALE, V_NORM2, V_NONFINITE, V_FACTOR, V_UPDATES, V_STEP, VECTOR_SLOTS };
 enum { V_W, V_G, V_INPUT, VECTOR_BUFFERS };
 
-static void vector_norm(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *scratch) {
+static void vector_norm(const descent_buffer *buffers, double *slots, const uint32_t *operands,
+                        const descent_tile *tile, void *scratch) {
+  (void)operands;
   (void)scratch;
   double sum = 0;
   for (int64_t j = tile->col_begin; j < tile->col_end; ++j) {
@@ -131,10 +162,11 @@ static void vector_norm(const descent_buffer *buffers, double *slots, const desc
     sum += g * g;
   }
   slots[V_NORM2] = sum;
-  slots[V_NONFINITE] = !isfinite(sum);
 }
 
-static void vector_apply(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *scratch) {
+static void vector_apply(const descent_buffer *buffers, double *slots, const uint32_t *operands,
+                         const descent_tile *tile, void *scratch) {
+  (void)operands;
   (void)scratch;
   const float eta = (float)(slots[V_LR] * slots[V_FACTOR] / sqrt(slots[V_UPDATES]));
   for (int64_t j = tile->col_begin; j < tile->col_end; ++j)
@@ -147,9 +179,15 @@ static const descent_buffer_desc vector_buffers[VECTOR_BUFFERS] = {
     {DESCENT_BUFFER_GRADIENT, 0, EXTENT(DESCENT_ONE), EXTENT(DESCENT_COLS), 4},
     {DESCENT_BUFFER_INPUT, 0, EXTENT(DESCENT_ONE), EXTENT(DESCENT_COLS), 4},
 };
+static const uint32_t vector_finite[] = {V_NORM2, V_NONFINITE};
 static const descent_stage vector_stages[] = {
-    {"norm", 0, 1, {DESCENT_ONE, DESCENT_COLS, 1, 1}, 0, vector_norm},
-    {"apply", 2, 0, {DESCENT_ONE, DESCENT_COLS, 256, 256}, 0, vector_apply},
+    {.name = "norm", .per_layer = 1, .domain = {DESCENT_ONE, DESCENT_COLS, 1, 1}, .kernel = vector_norm},
+    {.name = "finite",
+     .per_layer = 1,
+     .domain = {DESCENT_ONE, DESCENT_ONE, 1, 1},
+     .kernel = nonfinite,
+     .operands = vector_finite},
+    {.name = "apply", .segment = 2, .domain = {DESCENT_ONE, DESCENT_COLS, 256, 256}, .kernel = vector_apply},
 };
 static const descent_state_desc vector_states[] = {
     {"w0", DESCENT_SCOPE_ELEMENT, DESCENT_BF16, DESCENT_INIT_PARAMETER, 0, 0.0},
@@ -167,17 +205,25 @@ static const char *const vector_input_names[] = {"hvp"};
 /* The shared body: factor = min(1, clip / norm); skips on what is not finite. */
 enum { S_TOTAL = SHARED_TOTAL, S_NORM, S_FACTOR, S_SKIP, S_CLIP, SHARED_SLOTS };
 
-static void shared_clip(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *scratch) {
+static void shared_clip(const descent_buffer *buffers, double *slots, const uint32_t *operands,
+                        const descent_tile *tile, void *scratch) {
+  (void)operands;
   (void)buffers;
   (void)tile;
   (void)scratch;
   slots[S_NORM] = sqrt(slots[S_TOTAL]);
-  slots[S_SKIP] = !isfinite(slots[S_TOTAL]);
   slots[S_FACTOR] = slots[S_NORM] > slots[S_CLIP] ? slots[S_CLIP] / slots[S_NORM] : 1.0;
 }
 
+static const uint32_t shared_finite[] = {S_TOTAL, S_SKIP};
 static const descent_stage shared_stages[] = {
-    {"clip", 1, 1, {DESCENT_ONE, DESCENT_ONE, 1, 1}, 0, shared_clip},
+    {.name = "clip", .segment = 1, .per_layer = 1, .domain = {DESCENT_ONE, DESCENT_ONE, 1, 1}, .kernel = shared_clip},
+    {.name = "finite",
+     .segment = 1,
+     .per_layer = 1,
+     .domain = {DESCENT_ONE, DESCENT_ONE, 1, 1},
+     .kernel = nonfinite,
+     .operands = shared_finite},
 };
 static const descent_slot shared_loads[] = {{S_CLIP, DESCENT_SLOT_HYPER, 2, 0}};
 

@@ -23,8 +23,10 @@ enum { MOST_TILES = 128 };
 static descent_tile seen[MOST_TILES];
 static int64_t num_seen, counted_tiles, counted_rows, counted_cols;
 
-static void note_tile(const descent_buffer *buffers, double *slots, const descent_tile *tile, void *scratch) {
+static void note_tile(const descent_buffer *buffers, double *slots, const uint32_t *operands, const descent_tile *tile,
+                      void *scratch) {
   (void)slots;
+  (void)operands;
   CHECK((uintptr_t)scratch % 64 == 0);
   if (num_seen < MOST_TILES)
     seen[num_seen] = *tile;
@@ -42,8 +44,10 @@ static void step_through(const grid_case *test) {
       {DESCENT_BUFFER_WORKER, 0, {DESCENT_COUNT_EXTENT, DESCENT_ONE}, {DESCENT_COUNT_TILES, 0}, 8},
       {DESCENT_BUFFER_LAYER, 0, {DESCENT_COUNT_ROW_BLOCKS, 0}, {DESCENT_COUNT_COL_BLOCKS, 0}, 4},
   };
-  const descent_stage stage = {"note", 0,        0, {DESCENT_ROWS, DESCENT_COLS, test->tile_cols, test->tile_elements},
-                               100,    note_tile};
+  const descent_stage stage = {.name = "note",
+                               .domain = {DESCENT_ROWS, DESCENT_COLS, test->tile_cols, test->tile_elements},
+                               .kernel_scratch_bytes = 100,
+                               .kernel = note_tile};
   const descent_track track = {.name = "tiles",
                                .weight_type = DESCENT_F32,
                                .gradient_type = DESCENT_F32,

@@ -22,9 +22,10 @@ typedef struct descent_tile {
   int64_t index;                /* row_block * (number of column blocks) + col_block */
 } descent_tile;
 
-/* buffers: the track's buffers of one logical layer. slots: its f64 scalars. kernel_scratch: see descent_stage. */
-typedef void (*descent_kernel)(const descent_buffer *buffers, double *slots, const descent_tile *tile,
-                               void *kernel_scratch);
+/* buffers: the track's buffers of one logical layer. slots: its f64 scalars. operands, kernel_scratch: see
+ * descent_stage. */
+typedef void (*descent_kernel)(const descent_buffer *buffers, double *slots, const uint32_t *operands,
+                               const descent_tile *tile, void *kernel_scratch);
 
 /* A size that is known when the plan is made. */
 typedef enum descent_extent {
@@ -101,7 +102,10 @@ typedef struct descent_stage {
   uint32_t per_layer; /* 1: one call for the whole logical layer, no grid (scalars, small combines); 0: one a tile */
   descent_domain domain;
   int64_t kernel_scratch_bytes; /* private memory of one kernel call, 64-byte aligned; a constant */
-  descent_kernel kernel;
+  descent_kernel kernel;        /* of all stages that do the same to other operands */
+  /* Which buffers and slots the kernel works on, in the order of its parameters: buffers that it reads or writes, slots
+   * that it reads, then what takes its results: with a grid buffers of one f64 a tile, else slots. */
+  const uint32_t *operands;
 } descent_stage;
 
 typedef enum descent_scope {

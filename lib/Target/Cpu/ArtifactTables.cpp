@@ -3,6 +3,7 @@
 #include "descent/Runtime/artifact.h"
 #include "descent/Target/Artifact/Artifact.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -10,7 +11,7 @@ using namespace descent;
 using namespace descent::plan;
 
 // The structs are built field by field below: what they hold has not changed as long as their sizes have not.
-static_assert(sizeof(descent_artifact) == 136 && sizeof(descent_track) == 136 && sizeof(descent_stage) == 56 &&
+static_assert(sizeof(descent_artifact) == 136 && sizeof(descent_track) == 136 && sizeof(descent_stage) == 64 &&
               sizeof(descent_state_desc) == 32 && sizeof(descent_buffer_desc) == 32 && sizeof(descent_cut) == 40 &&
               sizeof(descent_slot) == 16 && sizeof(descent_slot_store) == 8 && sizeof(descent_hyper_desc) == 24);
 static_assert(DESCENT_SHORT == int(Extent::Short) && DESCENT_LONG == int(Extent::Long) &&
@@ -61,13 +62,14 @@ private:
   Constant dimension(Value buffer, Extent extent) const;
   std::pair<uint32_t, uint32_t> sourceOf(Operation *op) const;
   Constant buffer(Value value) const;
+  SmallVector<uint32_t> operands(Operation *op) const;
   Constant stage(Operation *op);
   Constant states();
   Constant inputTypes();
   Constant inputNames();
   std::vector<Constant> slotLoads() const;
   std::vector<Constant> slotStores() const;
-  std::vector<Constant> reportSlots() const;
+  SmallVector<uint32_t> reportSlots() const;
   uint32_t nonfiniteSlot() const;
   uint32_t writerOf(Value partials) const;
 
@@ -148,6 +150,22 @@ static std::pair<int64_t, int64_t> getTile(Operation *op) {
   return isTall ? std::pair<int64_t, int64_t>(256, 65536) : std::pair<int64_t, int64_t>(8192, 32768);
 }
 
+/// As the entries of `cpu-bind-kernels` take them.
+SmallVector<uint32_t> TrackTables::operands(Operation *op) const {
+  SmallVector<uint32_t> indices;
+  for (Value buffer : getDistinctBuffers(op))
+    indices.push_back(layout.getBuffer(buffer));
+  for (Value scalar : getScalarOperands(op))
+    indices.push_back(layout.getSlot(scalar));
+  for (Value number : op->getResults())
+    indices.push_back(layout.getSlot(number));
+  if (auto stage = dyn_cast<StageOpInterface>(op))
+    for (Value partials : stage.getStagePartials())
+      if (cast<BufferType>(partials.getType()).getCols() == Extent::Tiles)
+        indices.push_back(layout.getBuffer(partials));
+  return indices;
+}
+
 Constant TrackTables::stage(Operation *op) {
   std::string name =
       (track.getSymName() + "." + llvm::Twine(layout.getStage(op)) + " " + op->getName().stripDialect()).str();
@@ -164,7 +182,8 @@ Constant TrackTables::stage(Operation *op) {
                                          Constant::i64(tile.first), Constant::i64(tile.second)});
   return Constant::structure({tables.text(name), Constant::u32(layout.getSegment(op)), Constant::u32(isPerLayer),
                               domain, Constant::i64(scratch ? scratch.getInt() : 0),
-                              Constant::address(op->getAttrOfType<FlatSymbolRefAttr>("kernel"))});
+                              Constant::address(op->getAttrOfType<FlatSymbolRefAttr>("kernel")),
+                              tables.array(prefix + llvm::utostr(layout.getStage(op)) + "_operands", operands(op))});
 }
 
 Constant TrackTables::states() {
@@ -177,9 +196,9 @@ Constant TrackTables::states() {
 }
 
 Constant TrackTables::inputTypes() {
-  std::vector<Constant> types;
+  SmallVector<uint32_t> types;
   for (InputOp input : layout.inputs)
-    types.push_back(Constant::u32(getTypeCode(input.getResult().getType().getElementType())));
+    types.push_back(getTypeCode(input.getResult().getType().getElementType()));
   return tables.array(prefix + "input_types", types);
 }
 
@@ -216,12 +235,11 @@ std::vector<Constant> TrackTables::slotStores() const {
   return stores;
 }
 
-std::vector<Constant> TrackTables::reportSlots() const {
+SmallVector<uint32_t> TrackTables::reportSlots() const {
   SmallVector<uint32_t> slots(program.reports.size(), none);
   for (ReportOp report : track.getBody()->getOps<ReportOp>())
     slots[program.getReport(report.getName())] = layout.getSlot(report.getValue());
-  return std::vector<Constant>(llvm::map_iterator(slots.begin(), Constant::u32),
-                               llvm::map_iterator(slots.end(), Constant::u32));
+  return slots;
 }
 
 uint32_t TrackTables::nonfiniteSlot() const {
@@ -231,7 +249,8 @@ uint32_t TrackTables::nonfiniteSlot() const {
 }
 
 Constant TrackTables::emit() {
-  std::vector<Constant> buffers, stages, loads = slotLoads(), stores = slotStores(), reports = reportSlots();
+  std::vector<Constant> buffers, stages, loads = slotLoads(), stores = slotStores();
+  SmallVector<uint32_t> reports = reportSlots();
   for (auto [value, index] : layout.buffers)
     buffers.push_back(buffer(value));
   for (Operation *op : layout.stages)

@@ -1,6 +1,6 @@
 // The functions between the step driver and the kernels.
+#include "descent/Dialect/Plan/IR/Plan.h"
 #include "descent/Runtime/artifact.h"
-#include "descent/Target/Artifact/ProgramLayout.h"
 #include "descent/Target/Cpu/Passes.h"
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -15,12 +15,12 @@ using namespace mlir;
 using namespace descent::plan;
 
 namespace {
-/// Emits the entry of one stage: (buffers, slots, tile, scratch).
+/// Emits the entry of one kernel: (buffers, slots, operands, tile, scratch).
 class EntryBuilder {
 public:
-  EntryBuilder(ImplicitLocOpBuilder &b, const TrackLayout &layout, Operation *stage, func::FuncOp kernel)
-      : b(b), layout(layout), stage(stage), kernel(kernel), pointer(LLVM::LLVMPointerType::get(b.getContext())),
-        i64(b.getI64Type()) {}
+  /// `stage` is any stage with this kernel: what all of them have in common is read off it.
+  EntryBuilder(ImplicitLocOpBuilder &b, Operation *stage, func::FuncOp kernel)
+      : b(b), stage(stage), kernel(kernel), pointer(LLVM::LLVMPointerType::get(b.getContext())), i64(b.getI64Type()) {}
 
   LLVM::LLVMFuncOp emit(StringRef name);
 
@@ -29,22 +29,33 @@ private:
   Value field(Value base, int64_t bytes) {
     return LLVM::GEPOp::create(b, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{int32_t(bytes)});
   }
-  Value loadInteger(Value base, int64_t bytes) { return LLVM::LoadOp::create(b, i64, field(base, bytes)); }
-  Value bufferField(Value buffer, size_t offset, Type type) {
-    return LLVM::LoadOp::create(b, type, field(buffers, layout.getBuffer(buffer) * sizeof(descent_buffer) + offset));
+  Value element(Type type, Value base, Value index) {
+    return LLVM::GEPOp::create(b, pointer, type, base, ArrayRef<LLVM::GEPArg>{index});
   }
+  Value loadInteger(Value base, int64_t bytes) { return LLVM::LoadOp::create(b, i64, field(base, bytes)); }
+  Value nextOperand();
+  /// The buffer or the slot that the stage's next operand names.
+  Value nextBuffer() {
+    return element(LLVM::LLVMArrayType::get(b.getI8Type(), sizeof(descent_buffer)), buffers, nextOperand());
+  }
+  Value nextSlot() { return element(b.getF64Type(), slots, nextOperand()); }
   Value createMemRef(MemRefType type, Value data, ValueRange sizes, ValueRange strides);
   SmallVector<Value> createArguments();
   void storeResults(ValueRange results);
 
   ImplicitLocOpBuilder &b;
-  const TrackLayout &layout;
   Operation *stage;
   func::FuncOp kernel;
   Type pointer, i64;
-  Value buffers, slots, tile, scratch;
+  Value buffers, slots, operands, tile, scratch;
+  int64_t numTaken = 0; // operands
 };
 } // namespace
+
+Value EntryBuilder::nextOperand() {
+  Value index = LLVM::LoadOp::create(b, b.getI32Type(), field(operands, numTaken++ * sizeof(uint32_t)));
+  return LLVM::ZExtOp::create(b, i64, index);
+}
 
 /// A memref of MLIR's own convention, which the conversion to LLVM then takes apart.
 Value EntryBuilder::createMemRef(MemRefType type, Value data, ValueRange sizes, ValueRange strides) {
@@ -66,16 +77,17 @@ Value EntryBuilder::createMemRef(MemRefType type, Value data, ValueRange sizes, 
 
 SmallVector<Value> EntryBuilder::createArguments() {
   SmallVector<Value> arguments;
-  for (Value buffer : getDistinctBuffers(stage)) {
-    auto type = cast<MemRefType>(kernel.getArgumentTypes()[arguments.size()]);
-    Value data = bufferField(buffer, offsetof(descent_buffer, data), pointer);
-    Value rows = bufferField(buffer, offsetof(descent_buffer, rows), i64);
-    Value cols = bufferField(buffer, offsetof(descent_buffer, cols), i64);
-    Value stride = bufferField(buffer, offsetof(descent_buffer, row_stride), i64);
+  for (size_t i = 0, count = getDistinctBuffers(stage).size(); i < count; ++i) {
+    auto type = cast<MemRefType>(kernel.getArgumentTypes()[i]);
+    Value buffer = nextBuffer();
+    Value data = LLVM::LoadOp::create(b, pointer, field(buffer, offsetof(descent_buffer, data)));
+    Value rows = loadInteger(buffer, offsetof(descent_buffer, rows));
+    Value cols = loadInteger(buffer, offsetof(descent_buffer, cols));
+    Value stride = loadInteger(buffer, offsetof(descent_buffer, row_stride));
     arguments.push_back(createMemRef(type, data, {rows, cols}, {stride, constant(1)}));
   }
-  for (Value scalar : getScalarOperands(stage))
-    arguments.push_back(LLVM::LoadOp::create(b, b.getF64Type(), field(slots, layout.getSlot(scalar) * sizeof(double))));
+  for (size_t i = 0, count = getScalarOperands(stage).size(); i < count; ++i)
+    arguments.push_back(LLVM::LoadOp::create(b, b.getF64Type(), nextSlot()));
   // The bounds of the tile and its block numbers, in the order of descent_tile.
   int64_t place = 0;
   for (Type type : kernel.getArgumentTypes().drop_front(arguments.size())) {
@@ -89,85 +101,81 @@ SmallVector<Value> EntryBuilder::createArguments() {
   return arguments;
 }
 
+/// A stage with a grid has a place for each tile's result, the others have slots.
 void EntryBuilder::storeResults(ValueRange results) {
-  auto next = results.begin();
-  if (auto op = dyn_cast<StageOpInterface>(stage)) {
-    for (Value partials : op.getStagePartials()) {
-      if (cast<BufferType>(partials.getType()).getCols() != Extent::Tiles)
-        continue;
-      Value data = bufferField(partials, offsetof(descent_buffer, data), pointer);
-      Value index = loadInteger(tile, offsetof(descent_tile, index));
-      Value place = LLVM::GEPOp::create(b, pointer, b.getF64Type(), data, ArrayRef<LLVM::GEPArg>{index});
-      LLVM::StoreOp::create(b, *next++, place);
-    }
+  if (!isa<StageOpInterface>(stage)) {
+    for (Value result : results)
+      LLVM::StoreOp::create(b, result, nextSlot());
     return;
   }
-  for (Value number : stage->getResults())
-    LLVM::StoreOp::create(b, *next++, field(slots, layout.getSlot(number) * sizeof(double)));
+  for (Value result : results) {
+    Value data = LLVM::LoadOp::create(b, pointer, field(nextBuffer(), offsetof(descent_buffer, data)));
+    LLVM::StoreOp::create(b, result, element(b.getF64Type(), data, loadInteger(tile, offsetof(descent_tile, index))));
+  }
 }
 
 LLVM::LLVMFuncOp EntryBuilder::emit(StringRef name) {
-  auto type =
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, pointer, pointer, pointer});
+  SmallVector<Type> types(5, pointer);
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), types);
   auto entry = LLVM::LLVMFuncOp::create(b, name, type, LLVM::Linkage::Internal, /*dsoLocal=*/true);
   Block *block = entry.addEntryBlock(b);
   b.setInsertionPointToStart(block);
-  Value *arguments[] = {&buffers, &slots, &tile, &scratch};
+  Value *arguments[] = {&buffers, &slots, &operands, &tile, &scratch};
   for (auto [place, argument] : llvm::zip(arguments, block->getArguments()))
     *place = argument;
-  auto call = func::CallOp::create(b, kernel, createArguments());
-  storeResults(call.getResults());
+  SmallVector<Value> values = createArguments();
+  storeResults(func::CallOp::create(b, kernel, values).getResults());
   LLVM::ReturnOp::create(b, ValueRange());
   return entry;
+}
+
+/// The bytes of a kernel's private memory, its last argument if that is of a fixed size.
+static int64_t getScratchBytes(func::FuncOp kernel) {
+  auto memref = kernel.getNumArguments() ? dyn_cast<MemRefType>(kernel.getArgumentTypes().back()) : MemRefType();
+  if (!memref || !memref.hasStaticShape())
+    return 0;
+  return memref.getNumElements() * memref.getElementTypeBitWidth() / 8;
 }
 
 namespace {
 struct CpuBindKernels : descent::impl::CpuBindKernelsBase<CpuBindKernels> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
-    bound.clear();
+    entries.clear();
     // LLVM drops a function whose only callers have taken it in, if no other file can call it.
     auto internal = LLVM::LinkageAttr::get(&getContext(), LLVM::Linkage::Internal);
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (function.isPrivate() && !function.isExternal())
         function->setAttr("llvm.linkage", internal);
-    for (ProgramOp program : getOperation().getOps<ProgramOp>())
-      if (failed(bind(ProgramLayout(program), symbols)))
-        return signalPassFailure();
+    WalkResult result = getOperation().walk([&](TrackOp track) {
+      for (Operation *stage : getStages(track))
+        if (failed(bind(stage, symbols)))
+          return WalkResult::interrupt();
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      signalPassFailure();
   }
 
-  LogicalResult bind(const ProgramLayout &program, SymbolTable &symbols) {
-    for (const TrackLayout &layout : program.tracks)
-      for (Operation *stage : layout.stages)
-        if (failed(bind(layout, stage, symbols)))
-          return failure();
-    return success();
-  }
-
-  LogicalResult bind(const TrackLayout &layout, Operation *stage, SymbolTable &symbols) {
+  LogicalResult bind(Operation *stage, SymbolTable &symbols) {
     auto symbol = stage->getAttrOfType<FlatSymbolRefAttr>("kernel");
     auto kernel = symbol ? symbols.lookup<func::FuncOp>(symbol.getAttr()) : func::FuncOp();
     if (!kernel)
       return stage->emitOpError("has no kernel; run convert-plan-to-loops first");
     ImplicitLocOpBuilder b(stage->getLoc(), getOperation().getBody(), getOperation().getBody()->end());
-    std::string name = (TrackOp(layout.track).getSymName() + "_" + llvm::Twine(layout.getStage(stage)) + "_" +
-                        stage->getName().stripDialect() + "_entry")
-                           .str();
-    // A kernel of several stages stays one function.
-    if (!bound.insert(kernel).second)
-      kernel->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
-    LLVM::LLVMFuncOp entry = EntryBuilder(b, layout, stage, kernel).emit(name);
-    entry->remove();
-    symbols.insert(entry);
-    if (auto memref =
-            dyn_cast_or_null<MemRefType>(kernel.getNumArguments() ? kernel.getArgumentTypes().back() : Type());
-        memref && memref.hasStaticShape())
-      stage->setAttr("plan.scratch_bytes",
-                     b.getI64IntegerAttr(memref.getNumElements() * memref.getElementTypeBitWidth() / 8));
-    stage->setAttr("kernel", FlatSymbolRefAttr::get(entry.getNameAttr()));
+    FlatSymbolRefAttr &entry = entries[kernel];
+    if (!entry) {
+      LLVM::LLVMFuncOp function = EntryBuilder(b, stage, kernel).emit((kernel.getSymName() + "_entry").str());
+      function->remove();
+      symbols.insert(function);
+      entry = FlatSymbolRefAttr::get(function.getNameAttr());
+    }
+    if (int64_t bytes = getScratchBytes(kernel))
+      stage->setAttr("plan.scratch_bytes", b.getI64IntegerAttr(bytes));
+    stage->setAttr("kernel", entry);
     return success();
   }
 
-  llvm::SmallPtrSet<Operation *, 16> bound;
+  llvm::DenseMap<Operation *, FlatSymbolRefAttr> entries; // of kernels
 };
 } // namespace

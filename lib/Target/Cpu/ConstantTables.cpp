@@ -70,3 +70,11 @@ Constant ConstantTables::array(StringRef name, const std::vector<Constant> &elem
   auto type = LLVM::LLVMArrayType::get(elements.front().getType(b.getContext()), elements.size());
   return Constant::address(addGlobal(name, type, Attribute(), [&] { return emitAggregate(b, type, elements); }));
 }
+
+Constant ConstantTables::array(StringRef name, ArrayRef<uint32_t> elements) {
+  if (elements.empty())
+    return Constant::null();
+  auto type = LLVM::LLVMArrayType::get(b.getI32Type(), elements.size());
+  auto values = DenseElementsAttr::get(RankedTensorType::get(elements.size(), b.getI32Type()), elements);
+  return Constant::address(addGlobal(name, type, values, nullptr));
+}

@@ -42,6 +42,7 @@ public:
   Constant text(llvm::StringRef text);
   /// The address of an array of constants of one type; null when it is empty.
   Constant array(llvm::StringRef name, const std::vector<Constant> &elements);
+  Constant array(llvm::StringRef name, llvm::ArrayRef<uint32_t> elements);
   mlir::FlatSymbolRefAttr add(llvm::StringRef name, const Constant &value);
 
 private:

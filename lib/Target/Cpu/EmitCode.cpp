@@ -54,9 +54,6 @@ static void setFunctionAttributes(llvm::Module &module, const CpuTarget &target)
     function.addFnAttr("prefer-vector-width", std::to_string(target.vectorBits));
     function.addFnAttr(llvm::Attribute::NoUnwind);
     function.addFnAttr("frame-pointer", "none");
-    // Stages that share a kernel share its code: inlined into each of them it would be compiled again.
-    if (function.hasNUsesOrMore(2))
-      function.addFnAttr(llvm::Attribute::NoInline);
   }
 }
 

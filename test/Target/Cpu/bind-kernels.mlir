@@ -1,6 +1,6 @@
 // RUN: descent-opt %s -split-input-file -verify-diagnostics -convert-plan-to-loops -cpu-bind-kernels | FileCheck %s
 
-// Buffers are 32 bytes apart, slots 8; the partial result of a tile goes to the place of its index.
+// Buffers are 32 bytes apart, operands 4; the partial result of a tile goes to the place of its index.
 plan.program @bound segments 1 {
   plan.track @t class any {
     %w = plan.weight : !plan.buffer<rows, cols, f32>
@@ -21,20 +21,23 @@ plan.program @bound segments 1 {
 }
 // CHECK: func.func private @t_0_sweep({{.*}}) -> f64 attributes {llvm.linkage = #llvm.linkage<internal>}
 // CHECK-LABEL: llvm.func internal @t_0_sweep_entry
-// CHECK-SAME: (%[[BUFFERS:[a-z0-9]+]]: !llvm.ptr, %[[SLOTS:[a-z0-9]+]]: !llvm.ptr, %[[TILE:[a-z0-9]+]]: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr)
-// CHECK: llvm.getelementptr %[[BUFFERS]][32]
-// CHECK: llvm.getelementptr %[[BUFFERS]][64]
-// CHECK: %[[LR:.*]] = llvm.getelementptr %[[SLOTS]][8]
-// CHECK: llvm.load %[[LR]] {{.*}} -> f64
+// CHECK-SAME: (%[[BUFFERS:[a-z0-9]+]]: !llvm.ptr, %[[SLOTS:[a-z0-9]+]]: !llvm.ptr, %[[OPERANDS:[a-z0-9]+]]: !llvm.ptr, %[[TILE:[a-z0-9]+]]: !llvm.ptr, %{{[a-z0-9]+}}: !llvm.ptr)
+// CHECK: %[[FIRST:.*]] = llvm.getelementptr %[[OPERANDS]][0]
+// CHECK: %[[NARROW:.*]] = llvm.load %[[FIRST]] {{.*}} -> i32
+// CHECK: %[[G:.*]] = llvm.zext %[[NARROW]] : i32 to i64
+// CHECK: llvm.getelementptr %[[BUFFERS]][%[[G]]] {{.*}} !llvm.array<32 x i8>
+// CHECK: llvm.getelementptr %[[OPERANDS]][8]
+// CHECK: llvm.getelementptr %[[SLOTS]]{{.*}} f64
 // CHECK: llvm.getelementptr %[[TILE]][0]
 // CHECK: %[[SUM:.*]] = func.call @t_0_sweep
+// CHECK: llvm.getelementptr %[[OPERANDS]][12]
 // CHECK: llvm.getelementptr %[[TILE]][48]
 // CHECK: llvm.store %[[SUM]], %{{.*}} : f64, !llvm.ptr
 // CHECK: llvm.return
 // CHECK-LABEL: llvm.func internal @t_1_combine_entry
 // CHECK-SAME: (%{{[a-z0-9]+}}: !llvm.ptr, %[[SLOTS:[a-z0-9]+]]: !llvm.ptr,
 // CHECK: %[[ALL:.*]] = func.call @t_1_combine
-// CHECK: %[[PLACE:.*]] = llvm.getelementptr %[[SLOTS]][16]
+// CHECK: %[[PLACE:.*]] = llvm.getelementptr %[[SLOTS]]
 // CHECK: llvm.store %[[ALL]], %[[PLACE]]
 
 // -----
@@ -52,3 +55,31 @@ plan.program @scratch segments 1 {
     }
   }
 }
+
+// -----
+
+// Stages that do the same to other buffers share an entry. One that does something else has its own.
+plan.program @shared segments 1 {
+  plan.track @t class any {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+    // CHECK: plan.sweep {{.*}} kernel @t_0_sweep_entry
+    plan.sweep over <rows, cols> writes(%w : !plan.buffer<rows, cols, f32>) {
+      %zero = arith.constant 0.0 : f32
+      plan.yield %zero : f32
+    }
+    // CHECK: plan.sweep {{.*}} kernel @t_0_sweep_entry
+    plan.sweep over <rows, cols> writes(%g : !plan.buffer<rows, cols, f32>) {
+      %zero = arith.constant 0.0 : f32
+      plan.yield %zero : f32
+    }
+    // CHECK: plan.sweep {{.*}} kernel @t_2_sweep_entry
+    plan.sweep over <rows, cols> writes(%g : !plan.buffer<rows, cols, f32>) {
+      %one = arith.constant 1.0 : f32
+      plan.yield %one : f32
+    }
+  }
+}
+// CHECK: llvm.func internal @t_0_sweep_entry
+// CHECK-NOT: llvm.func internal @t_1_sweep_entry
+// CHECK: llvm.func internal @t_2_sweep_entry

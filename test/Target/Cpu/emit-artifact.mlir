@@ -27,6 +27,8 @@ plan.program @tiny segments 2 {
 // CHECK-DAG: "avx2,fma,f16c,bmi2\00"
 // CHECK-DAG: llvm.mlir.global internal constant @tiny_all_stages()
 // CHECK-DAG: llvm.mlir.addressof @all_0_sweep_entry
+// The operands of the sweep: the first buffer, and the slot of %top after those of %h, %lr and %t.
+// CHECK-DAG: llvm.mlir.global internal constant @tiny_all_0_operands(dense<[0, 3]>
 // CHECK-DAG: llvm.mlir.global internal constant @tiny_artifact()
 // CHECK-DAG: llvm.mlir.global internal constant @tiny_top_sources()
 // CHECK-DAG: llvm.mlir.constant(1.250000e-01 : f64)

@@ -5,13 +5,13 @@
 include "mlir/Pass/PassBase.td"
 
 def CpuBindKernels : Pass<"cpu-bind-kernels", "::mlir::ModuleOp"> {
-  let summary = "emit the entry that the step driver calls for each stage";
+  let summary = "emit the entries that the step driver calls for stages";
   let description = [{
-    Requires a kernel for every stage (`convert-plan-to-loops`). Emits, for each stage of each track, a function with
-    the signature `descent_kernel` of artifact.h: it loads the stage's buffers, numbers and tile, calls the kernel, and
-    stores what it returns to the tile's place in the partial buffers or to slots. The stage's `kernel` then names the
-    entry. Guarantees that buffers and slots are numbered as in the artifact's tables. Leaves kernels as they are. Fails
-    on a stage without a kernel.
+    Requires a kernel for every stage (`convert-plan-to-loops`). Emits, for each kernel, a function with the signature
+    `descent_kernel` of artifact.h: it loads the buffers and numbers that the operands name, and the tile, calls the
+    kernel, and stores what it returns to the tile's place in partial buffers or to slots. The `kernel` of all of its
+    stages then names the entry. Guarantees the order of operands that artifact.h describes, so that a stage is data.
+    Leaves kernels as they are. Fails on a stage without a kernel.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect"];
 }
