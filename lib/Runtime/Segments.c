@@ -50,6 +50,7 @@ static void call_kernel(const descent_stage *stage, const descent_grid *grid, in
                              least((col + 1) * grid->col_block, grid->cols),
                              row,
                              col,
+                             grid->rows,
                              index};
   stage->kernel(buffers, slots, stage->operands, &tile, kernel_scratch);
 }

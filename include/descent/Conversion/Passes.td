@@ -28,7 +28,7 @@ def ConvertPlanToLoops : Pass<"convert-plan-to-loops", "::mlir::ModuleOp"> {
   let summary = "emit a kernel of vector loops for every stage of a plan";
   let description = [{
     Requires a plan whose regions hold `arith` and `math` operations on scalars. Emits a private function beside the
-    program for every sweep, product, orientation, combine, fold and scalar stage, and names it in the stage's `kernel`.
+    program for every sweep, product, combine, fold and scalar stage, and names it in the stage's `kernel`.
     A kernel takes a memref for each distinct buffer of the stage, an f64 for each scalar and, when the stage has a
     grid, the tile's bounds (rows, columns) and its block numbers; it returns an f64 for each result or reduction of a
     tile. Stages with the same body share a function.

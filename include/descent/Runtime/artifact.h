@@ -19,6 +19,7 @@ typedef struct descent_buffer {
 typedef struct descent_tile {
   int64_t row_begin, row_end, col_begin, col_end;
   int64_t row_block, col_block; /* which block of rows, of columns */
+  int64_t rows;                 /* of the whole domain */
   int64_t index;                /* row_block * (number of column blocks) + col_block */
 } descent_tile;
 

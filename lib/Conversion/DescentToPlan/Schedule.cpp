@@ -40,9 +40,9 @@ std::pair<plan::Extent, plan::Extent> Schedule::getDomain(Operation *op) {
   return getDomain(cast<RankedTensorType>(reduces ? op->getOperand(0).getType() : op->getResult(0).getType()));
 }
 
-/// Whether the operation computes every entry of its result from the same entries of its tensors.
+/// Whether the operation computes every entry of its result from one entry of each of its tensors.
 static bool isElementwise(Operation *op) {
-  return isa<BroadcastOp>(op) || (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1);
+  return isa<BroadcastOp, OrientOp>(op) || (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1);
 }
 
 /// Whether a consumer needs the value in memory rather than entry by entry.
@@ -58,13 +58,11 @@ Work Schedule::classify(Operation *op) const {
     return Work::Reduce;
   if (isa<ProductOp>(op))
     return Work::Product;
-  if (isa<OrientOp>(op))
-    return Work::Orient;
   if (llvm::any_of(op->getUsers(), needsMemory))
     return Work::Entry;
   // Truth values have no storage type.
   bool isTruth = op->getNumResults() == 1 && getElementTypeOrSelf(op->getResult(0).getType()).isInteger(1);
-  if (isa<BroadcastOp, arith::ExtFOp>(op) || isTruth)
+  if (isa<BroadcastOp, OrientOp, arith::ExtFOp>(op) || isTruth)
     return Work::Free;
   bool readOnly = llvm::all_of(op->getOperands(), [&](Value operand) {
     if (!isTensor(operand))
@@ -105,7 +103,6 @@ Time Schedule::getAvailable(Value value, Operation *user) const {
   Time time = times.lookup(producer);
   switch (work.lookup(producer)) {
   case Work::Reduce:
-  case Work::Orient:
     return time.next();
   case Work::Entry:
   case Work::Product: {
@@ -138,7 +135,7 @@ void Schedule::placeEarliest() {
 //===----------------------------------------------------------------------===//
 
 /// Visits every stage that reads the value, directly or through operations that are recomputed where they are used:
-/// entry by entry, as a factor of a product, as the source of an orientation, or to store it.
+/// entry by entry, in either orientation, as a factor of a product, or to store it.
 void Schedule::forEachRead(Value value, function_ref<void(const StageKey &, bool inMemory)> visit) const {
   for (Operation *user : value.getUsers()) {
     if (work.lookup(user) == Work::Free)
@@ -263,14 +260,14 @@ void Schedule::require(Value value, const StageKey &key) {
 void Schedule::keepValues() {
   for (Operation &op : rule.getBody().front()) {
     Work kind = work.lookup(&op);
-    if (kind == Work::Product || kind == Work::Orient)
+    if (kind == Work::Product)
       for (Value operand : op.getOperands())
         keep(operand, times.lookup(&op).segment);
     if (kind == Work::Entry || kind == Work::Reduce)
       for (Value operand : op.getOperands())
         require(operand, getStage(&op));
     // What is reduced to a number a row or column lies in memory in any case.
-    if ((kind == Work::Reduce && isTensor(op.getResult(0))) || kind == Work::Orient)
+    if (kind == Work::Reduce && isTensor(op.getResult(0)))
       kept[op.getResult(0)];
   }
   for (const Store &store : stores)
@@ -280,7 +277,7 @@ void Schedule::keepValues() {
 std::vector<StageKey> Schedule::getStages() const {
   std::set<StageKey> keys;
   for (auto [op, kind] : work)
-    if (kind == Work::Reduce || kind == Work::Product || kind == Work::Orient)
+    if (kind == Work::Reduce || kind == Work::Product)
       keys.insert(getStage(op));
   for (const Store &store : stores)
     keys.insert(store.key);

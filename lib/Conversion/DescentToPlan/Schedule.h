@@ -19,11 +19,11 @@ struct Time {
 /// What an operation of a rule becomes.
 enum class Work {
   Number, // scalar work
-  Free,  // recomputed wherever it is used: a conversion, a truth value, or something that reads nothing that is written
+  Free,  // recomputed wherever it is used: a conversion, a truth value, a matrix in its other orientation, or something
+         // that reads nothing that is written
   Entry, // computed entry by entry in one stage
   Reduce,  // partial results of a stage
   Product, // the source of a stage
-  Orient,  // a stage of its own
   None     // not computed: what the caller is told
 };
 
@@ -62,7 +62,7 @@ public:
   llvm::ArrayRef<Store> getStores() const { return stores; }
   /// Values that need a buffer, apart from arguments.
   const llvm::MapVector<mlir::Value, Kept> &getKept() const { return kept; }
-  /// Every stage with a product, reductions, stores or kept values, in order, and the orientations.
+  /// Every stage with a product, reductions, stores or kept values, in order.
   std::vector<StageKey> getStages() const;
 
   static std::pair<plan::Extent, plan::Extent> getDomain(mlir::RankedTensorType type);

@@ -104,6 +104,8 @@ Value StageBuilder::broadcast(BroadcastOp op) {
 Value StageBuilder::clone(Operation *op) {
   if (auto broadcastOp = dyn_cast<BroadcastOp>(op))
     return broadcast(broadcastOp);
+  if (auto orient = dyn_cast<OrientOp>(op))
+    return read(track.getBuffer(orient.getOperand()), orient.getType().getElementType());
   IRMapping mapping;
   for (Value operand : op->getOperands())
     mapping.map(operand, isa<RankedTensorType>(operand.getType()) ? entry(operand) : number(operand));

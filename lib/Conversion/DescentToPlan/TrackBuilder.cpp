@@ -241,22 +241,6 @@ void TrackBuilder::reportUnplaced(Location loc) {
   isComplete = false;
 }
 
-void TrackBuilder::buildOrientations(Time time) {
-  for (Operation &op : source->front()) {
-    auto orient = dyn_cast<OrientOp>(op);
-    if (!orient || !(schedule->getTime(orient) == time) || buffers.contains(orient.getResult()))
-      continue;
-    auto type = getBufferType(orient.getResult(), orient.getType().getElementType());
-    bool acrossCut = schedule->getKept().lookup(orient.getResult()).acrossCut;
-    auto lifetime = acrossCut ? plan::Lifetime::Layer : plan::Lifetime::Worker;
-    if (!buffers.lookup(orient.getOperand()))
-      return reportUnplaced(orient.getLoc());
-    buffers[orient.getResult()] = plan::ScratchOp::create(builder, orient.getLoc(), type, lifetime);
-    plan::OrientOp::create(builder, orient.getLoc(), buffers.lookup(orient.getOperand()), buffers[orient.getResult()],
-                           FlatSymbolRefAttr());
-  }
-}
-
 void TrackBuilder::buildCut(int64_t index) {
   SmallVector<Value> contributions;
   SmallVector<Attribute> to, from;
@@ -292,7 +276,6 @@ void TrackBuilder::buildStages() {
       advance(key.time.segment);
       buildReadyNumbers(key.time);
       StageBuilder(*this, key, source->front(), source->getLoc()).build();
-      buildOrientations(key.time);
     }
   advance(totals.getNumSegments() - 1);
 }

@@ -39,7 +39,6 @@ private:
   mlir::Value declareNumber(mlir::BlockArgument argument, RoleAttr role);
   void declareConstants();
   void buildStages();
-  void buildOrientations(Time time);
   void buildCut(int64_t index);
   void buildEnd(mlir::Block &body);
   void collect(mlir::Value value, llvm::SetVector<mlir::Operation *> &work);

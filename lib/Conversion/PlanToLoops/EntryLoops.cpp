@@ -25,7 +25,8 @@ static Access getReadAccess(StageOpInterface stage, Value buffer) {
 
 EntryLoops::EntryLoops(ImplicitLocOpBuilder &b, StageOpInterface stage, const Kernel &kernel, unsigned vectorBits)
     : b(b), stage(stage), kernel(kernel), length(getVectorLength(stage, vectorBits)), rowBegin(kernel.rowBegin),
-      rowEnd(kernel.rowEnd), colBegin(kernel.colBegin), colEnd(kernel.colEnd), uniform(getUniformOps(stage)) {
+      rowEnd(kernel.rowEnd), colBegin(kernel.colBegin), colEnd(kernel.colEnd), oriented(b, stage, kernel, vectorBits),
+      uniform(getUniformOps(stage)) {
   for (auto [buffer, kind] :
        llvm::zip(stage.getStagePartials(), stage.getStageReductions().getAsRange<CombineKindAttr>()))
     reductions.push_back({kind.getValue(),
@@ -129,6 +130,10 @@ void EntryLoops::loadReads(Value row, Value col, Value mask, IRMapping &values) 
   for (Value buffer : stage.getStageReads()) {
     BlockArgument entry = body->getArgument(argument++);
     Access access = getReadAccess(stage, buffer);
+    if (access == Access::Oriented) {
+      auto [memref, blockRow, blockCol] = oriented.getPlace(buffer, row, col);
+      values.map(entry, loadEntries(b, memref, {blockRow, blockCol}, length, entry.getType(), mask));
+    }
     if (access != Access::Entry && access != Access::Column)
       continue;
     Value first = access == Access::Entry ? row : createIndex(b, 0);
@@ -229,6 +234,25 @@ SmallVector<Value> EntryLoops::emitRow(Value row, ValueRange tileAccumulators) {
   return carried(accumulators, false);
 }
 
+SmallVector<Value> EntryLoops::emitRows(Value begin, Value end, ValueRange tileAccumulators) {
+  auto rows = scf::ForOp::create(
+      b, begin, end, createIndex(b, 1), tileAccumulators,
+      [&](OpBuilder &, Location, Value row, ValueRange values) { scf::YieldOp::create(b, emitRow(row, values)); });
+  return rows.getResults();
+}
+
+/// A block of rows at a time, so that what is transposed for it stays in the cache.
+SmallVector<Value> EntryLoops::emitRowBlocks(ValueRange tileAccumulators) {
+  Value step = createIndex(b, OrientedTiles::blockRows);
+  auto blocks = scf::ForOp::create(
+      b, rowBegin, rowEnd, step, tileAccumulators, [&](OpBuilder &, Location, Value begin, ValueRange values) {
+        Value end = arith::MinSIOp::create(b, arith::AddIOp::create(b, begin, step), rowEnd);
+        oriented.gather(begin, end);
+        scf::YieldOp::create(b, emitRows(begin, end, values));
+      });
+  return blocks.getResults();
+}
+
 FailureOr<SmallVector<Value>> EntryLoops::emit() {
   if (failed(emitUniform()))
     return failure();
@@ -240,11 +264,9 @@ FailureOr<SmallVector<Value>> EntryLoops::emit() {
   for (Reduction &reduction : reductions)
     if (reduction.access == Access::Single)
       initial.push_back(createIdentity(b, reduction.kind, vectorF64));
-  auto rows = scf::ForOp::create(
-      b, rowBegin, rowEnd, createIndex(b, 1), initial,
-      [&](OpBuilder &, Location, Value row, ValueRange values) { scf::YieldOp::create(b, emitRow(row, values)); });
+  SmallVector<Value> totals = oriented.isEmpty() ? emitRows(rowBegin, rowEnd, initial) : emitRowBlocks(initial);
   SmallVector<Value> results;
-  auto accumulator = rows.getResults().begin();
+  auto *accumulator = totals.begin();
   for (Reduction &reduction : reductions)
     if (reduction.access == Access::Single)
       results.push_back(foldLanes(b, reduction.kind, *accumulator++));
@@ -262,5 +284,7 @@ FailureOr<func::FuncOp> descent::plan::createSweepKernel(ImplicitLocOpBuilder &b
     return failure();
   }
   func::ReturnOp::create(b, *results);
+  if (readsOriented(stage))
+    stage->setAttr("plan.tile", b.getDenseI64ArrayAttr({OrientedTiles::tileCols, 65536}));
   return kernel.function;
 }

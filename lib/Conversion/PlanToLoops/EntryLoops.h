@@ -2,7 +2,7 @@
 #ifndef DESCENT_LIB_CONVERSION_PLANTOLOOPS_ENTRYLOOPS_H
 #define DESCENT_LIB_CONVERSION_PLANTOLOOPS_ENTRYLOOPS_H
 
-#include "Kernel.h"
+#include "OrientedTile.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -32,6 +32,8 @@ private:
   void treatAsOneRow();
   bool canBeOneRow();
   void broadcastUniform();
+  llvm::SmallVector<mlir::Value> emitRows(mlir::Value begin, mlir::Value end, mlir::ValueRange tileAccumulators);
+  llvm::SmallVector<mlir::Value> emitRowBlocks(mlir::ValueRange tileAccumulators);
   llvm::SmallVector<mlir::Value> emitRow(mlir::Value row, mlir::ValueRange tileAccumulators);
   void emitEntries(mlir::Value row, mlir::Value col, mlir::Value mask, Accumulators &accumulators);
   void loadReads(mlir::Value row, mlir::Value col, mlir::Value mask, mlir::IRMapping &values);
@@ -49,6 +51,7 @@ private:
   int64_t length; // of vectors
   mlir::Value rowBegin, rowEnd, colBegin, colEnd;
   mlir::Value source;
+  OrientedTiles oriented;
   llvm::SmallVector<Reduction> reductions;
   llvm::SmallPtrSet<mlir::Operation *, 8> uniform;
   mlir::IRMapping scalars; // values that all entries share

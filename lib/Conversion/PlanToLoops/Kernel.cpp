@@ -1,5 +1,6 @@
 // Signatures, conversions and reductions of kernels.
 #include "Kernel.h"
+#include "OrientedTile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -21,8 +22,13 @@ Kernel descent::plan::createKernel(ImplicitLocOpBuilder &b, Operation *stage, Ke
     types.push_back(getMemRefType(b.getContext(), cast<BufferType>(buffer.getType()).getElementType()));
   types.append(scalars.size(), b.getF64Type());
   types.append(shape.hasGrid ? 6 : 0, b.getIndexType());
+  bool isOriented = readsOriented(stage);
+  if (isOriented)
+    types.push_back(b.getIndexType());
   if (shape.scratch)
     types.push_back(shape.scratch);
+  if (isOriented)
+    types.push_back(MemRefType::get({OrientedTiles::getBytes(cast<StageOpInterface>(stage))}, b.getI8Type()));
 
   SmallVector<Type> results(shape.results, b.getF64Type());
   Kernel kernel;
@@ -40,8 +46,12 @@ Kernel descent::plan::createKernel(ImplicitLocOpBuilder &b, Operation *stage, Ke
     for (Value *bound :
          {&kernel.rowBegin, &kernel.rowEnd, &kernel.colBegin, &kernel.colEnd, &kernel.rowBlock, &kernel.colBlock})
       *bound = *argument++;
+  if (isOriented)
+    kernel.domainRows = *argument++;
   if (shape.scratch)
     kernel.scratch = *argument++;
+  if (isOriented)
+    kernel.memory = *argument++;
   return kernel;
 }
 

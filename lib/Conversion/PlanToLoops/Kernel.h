@@ -16,7 +16,9 @@ struct Kernel {
   llvm::DenseMap<mlir::Value, mlir::Value> buffers; // the plan's buffer -> memref
   llvm::SmallVector<mlir::Value> scalars;           // one a scalar operand of the stage
   mlir::Value rowBegin, rowEnd, colBegin, colEnd, rowBlock, colBlock;
-  mlir::Value scratch; // null unless asked for
+  mlir::Value scratch;    // null unless asked for
+  mlir::Value domainRows; // null unless the stage reads a matrix in the other orientation, as is
+  mlir::Value memory;     // bytes for blocks of such matrices
 
   mlir::Value buffer(mlir::Value planBuffer) const { return buffers.lookup(planBuffer); }
 };
@@ -36,7 +38,6 @@ mlir::FailureOr<mlir::func::FuncOp> createSweepKernel(mlir::ImplicitLocOpBuilder
                                                       unsigned vectorBits);
 mlir::FailureOr<mlir::func::FuncOp> createProductKernel(mlir::ImplicitLocOpBuilder &b, ProductOp stage,
                                                         unsigned vectorBits);
-mlir::func::FuncOp createOrientKernel(mlir::ImplicitLocOpBuilder &b, OrientOp stage, unsigned vectorBits);
 mlir::func::FuncOp createCombineKernel(mlir::ImplicitLocOpBuilder &b, CombineOp stage);
 mlir::func::FuncOp createFoldKernel(mlir::ImplicitLocOpBuilder &b, FoldOp stage, unsigned vectorBits);
 mlir::func::FuncOp createScalarsKernel(mlir::ImplicitLocOpBuilder &b, ScalarsOp stage);

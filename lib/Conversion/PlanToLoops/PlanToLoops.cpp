@@ -1,5 +1,5 @@
 // Emits the kernels of a plan's stages.
-#include "Kernel.h"
+#include "OrientedTile.h"
 
 #include "descent/Conversion/Passes.h"
 
@@ -21,10 +21,17 @@ static FailureOr<func::FuncOp> createStageKernel(ImplicitLocOpBuilder &b, Operat
   return llvm::TypeSwitch<Operation *, Result>(stage)
       .Case([&](SweepOp op) { return createSweepKernel(b, op, vectorBits); })
       .Case([&](ProductOp op) { return createProductKernel(b, op, vectorBits); })
-      .Case([&](OrientOp op) -> Result { return createOrientKernel(b, op, vectorBits); })
       .Case([&](CombineOp op) -> Result { return createCombineKernel(b, op); })
       .Case([&](FoldOp op) -> Result { return createFoldKernel(b, op, vectorBits); })
       .Case([&](ScalarsOp op) -> Result { return createScalarsKernel(b, op); });
+}
+
+/// What is transposed must fit the memory that a kernel has for it.
+static LogicalResult checkTile(Operation *stage) {
+  auto tile = stage->getAttrOfType<DenseI64ArrayAttr>("plan.tile");
+  if (readsOriented(stage) && (!tile || tile[0] > OrientedTiles::tileCols))
+    return stage->emitOpError("reads a matrix in the other orientation, for which its tiles have too many columns");
+  return success();
 }
 
 namespace {
@@ -74,7 +81,7 @@ struct ConvertPlanToLoops : descent::impl::ConvertPlanToLoopsBase<ConvertPlanToL
       ImplicitLocOpBuilder b(stage->getLoc(), &getContext());
       b.setInsertionPointToEnd(getOperation().getBody());
       FailureOr<func::FuncOp> function = createStageKernel(b, stage, vectorBits);
-      if (failed(function))
+      if (failed(function) || failed(checkTile(stage)))
         return failure();
       std::string name = llvm::formatv("{0}_{1}_{2}", track.getSymName(), index, stage->getName().stripDialect());
       stage->setAttr("kernel", library.add(*function, name));

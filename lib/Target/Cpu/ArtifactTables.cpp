@@ -132,19 +132,17 @@ Constant TrackTables::buffer(Value value) const {
 static DomainAttr getDomain(Operation *op) {
   if (auto stage = dyn_cast<StageOpInterface>(op))
     return stage.getStageDomain();
-  if (auto orient = dyn_cast<OrientOp>(op))
-    return orient.getTarget().getType().getDomain();
   return cast<FoldOp>(op).getTarget().getType().getDomain();
 }
 
 /// Columns and elements of a tile. By default long rows stay whole, so that narrow matrices without gaps can be swept
-/// as one row; where columns are reduced or matrices transposed, tiles are tall, so that partial results stay few.
+/// as one row; where columns are reduced, tiles are tall, so that partial results stay few.
 static std::pair<int64_t, int64_t> getTile(Operation *op) {
   if (auto tile = op->getAttrOfType<DenseI64ArrayAttr>("plan.tile"))
     return {tile[0], tile[1]};
-  bool isTall = isa<OrientOp>(op);
+  bool isTall = false;
   if (auto stage = dyn_cast<StageOpInterface>(op))
-    isTall |= llvm::any_of(stage.getStagePartials(), [](Value partials) {
+    isTall = llvm::any_of(stage.getStagePartials(), [](Value partials) {
       return cast<BufferType>(partials.getType()).getRows() == Extent::RowBlocks;
     });
   return isTall ? std::pair<int64_t, int64_t>(256, 65536) : std::pair<int64_t, int64_t>(8192, 32768);

@@ -75,6 +75,11 @@ Value EntryBuilder::createMemRef(MemRefType type, Value data, ValueRange sizes, 
   return UnrealizedConversionCastOp::create(b, type, value).getResult(0);
 }
 
+/// Bytes of a kernel's private memory, in whole lines of the cache.
+static int64_t getBytes(MemRefType memory) {
+  return llvm::alignTo(memory.getNumElements() * memory.getElementTypeBitWidth() / 8, 64);
+}
+
 SmallVector<Value> EntryBuilder::createArguments() {
   SmallVector<Value> arguments;
   for (size_t i = 0, count = getDistinctBuffers(stage).size(); i < count; ++i) {
@@ -88,11 +93,13 @@ SmallVector<Value> EntryBuilder::createArguments() {
   }
   for (size_t i = 0, count = getScalarOperands(stage).size(); i < count; ++i)
     arguments.push_back(LLVM::LoadOp::create(b, b.getF64Type(), nextSlot()));
-  // The bounds of the tile and its block numbers, in the order of descent_tile.
-  int64_t place = 0;
+  // The bounds of the tile, its block numbers and the domain's rows, in the order of descent_tile; then memory.
+  int64_t place = 0, scratchBytes = 0;
   for (Type type : kernel.getArgumentTypes().drop_front(arguments.size())) {
     if (auto memref = dyn_cast<MemRefType>(type)) {
-      arguments.push_back(createMemRef(memref, scratch, constant(memref.getNumElements()), constant(1)));
+      Value memory = field(scratch, scratchBytes);
+      arguments.push_back(createMemRef(memref, memory, constant(memref.getNumElements()), constant(1)));
+      scratchBytes += getBytes(memref);
       continue;
     }
     arguments.push_back(arith::IndexCastOp::create(b, type, loadInteger(tile, place)));
@@ -129,12 +136,13 @@ LLVM::LLVMFuncOp EntryBuilder::emit(StringRef name) {
   return entry;
 }
 
-/// The bytes of a kernel's private memory, its last argument if that is of a fixed size.
+/// The bytes of a kernel's private memory: its arguments of a fixed size.
 static int64_t getScratchBytes(func::FuncOp kernel) {
-  auto memref = kernel.getNumArguments() ? dyn_cast<MemRefType>(kernel.getArgumentTypes().back()) : MemRefType();
-  if (!memref || !memref.hasStaticShape())
-    return 0;
-  return memref.getNumElements() * memref.getElementTypeBitWidth() / 8;
+  int64_t bytes = 0;
+  for (Type type : kernel.getArgumentTypes())
+    if (auto memref = dyn_cast<MemRefType>(type); memref && memref.hasStaticShape())
+      bytes += getBytes(memref);
+  return bytes;
 }
 
 namespace {

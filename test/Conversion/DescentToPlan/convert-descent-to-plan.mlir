@@ -114,7 +114,7 @@ descent.recipe @states_can_be_exchanged {
 // CHECK-NOT: plan.scratch layer
 // CHECK-NOT: plan.product
 // CHECK: plan.cut 0
-// CHECK: plan.orient
+// CHECK: plan.sweep over <short, long>
 // CHECK: plan.product
 descent.optimizer @all(%w: param, %g: grad) {
   %x = descent.orient %g : tensor<?x?xf64> to tensor<?x?xf64, #descent.dims<short, long>>

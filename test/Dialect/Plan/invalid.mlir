@@ -239,19 +239,6 @@ plan.program @product_r4_the_epilogue_fits_the_domain segments 1 {
 
 // -----
 
-plan.program @orient_r1_between_native_and_wide segments 1 {
-  plan.track @t class matrix {
-    %w = plan.weight : !plan.buffer<rows, cols, f32>
-    %g = plan.gradient : !plan.buffer<rows, cols, f32>
-
-    %x = plan.scratch worker : !plan.buffer<rows, cols, f32>
-    // expected-error @below {{'plan.orient' op copies between <rows, cols> and <short, long>}}
-    plan.orient %g into %x : !plan.buffer<rows, cols, f32>, !plan.buffer<rows, cols, f32>
-  }
-}
-
-// -----
-
 plan.program @combine_r1_folds_tiles segments 1 {
   plan.track @t class matrix {
     %p = plan.scratch worker : !plan.buffer<col_blocks, rows, f64>

@@ -66,8 +66,11 @@ plan.program @clipped segments 2 clip_global_norm 1.0 skip_nonfinite {
     // CHECK: plan.fold sum %{{.*}} into %{{.*}} : <col_blocks, rows, f64>, <one, rows, f32>
     plan.fold sum %rowSums into %v : !plan.buffer<col_blocks, rows, f64>, !plan.buffer<one, rows, f32>
     plan.fold sum %columnSums into %column : !plan.buffer<row_blocks, cols, f64>, !plan.buffer<one, cols, f32>
-    // CHECK: plan.orient %{{.*}} into %{{.*}} : <rows, cols, f32>, <short, long, bf16>
-    plan.orient %g into %x : !plan.buffer<rows, cols, f32>, !plan.buffer<short, long, bf16>
+    // CHECK: plan.sweep over <short, long> reads(%{{.*}} : !plan.buffer<rows, cols, f32>) writes(%{{.*}} : !plan.buffer<short, long, bf16>)
+    plan.sweep over <short, long> reads(%g : !plan.buffer<rows, cols, f32>) writes(%x : !plan.buffer<short, long, bf16>) {
+    ^bb0(%gi: f32):
+      plan.yield %gi : f32
+    }
     // CHECK: plan.product %[[X:.*]], %[[X]] transposed symmetric : <short, long, bf16>, <short, long, bf16> over <short, short> writes
     plan.product %x, %x transposed symmetric : !plan.buffer<short, long, bf16>, !plan.buffer<short, long, bf16>
         over <short, short> writes(%a : !plan.buffer<short, short, f32>) {
@@ -86,7 +89,10 @@ plan.program @clipped segments 2 clip_global_norm 1.0 skip_nonfinite {
     plan.nonfinite %nu
     // CHECK: %{{.*}}:2 = plan.cut 0 contributes(%[[NU:.*]] to @top, %[[NU]] to @squares) receives(@top, @clip)
     %cut:2 = plan.cut 0 contributes(%nu to @top, %nu to @squares) receives(@top, @clip)
-    plan.orient %y into %w : !plan.buffer<short, long, f32>, !plan.buffer<rows, cols, bf16>
+    plan.sweep over <rows, cols> reads(%y : !plan.buffer<short, long, f32>) writes(%w : !plan.buffer<rows, cols, bf16>) {
+    ^bb0(%yi: f32):
+      plan.yield %yi : f32
+    }
     // CHECK: plan.keep "h" =
     plan.keep "h" = %cut#0
     // CHECK: plan.report "noise" =

@@ -31,7 +31,7 @@ plan.program @bound segments 1 {
 // CHECK: llvm.getelementptr %[[TILE]][0]
 // CHECK: %[[SUM:.*]] = func.call @t_0_sweep
 // CHECK: llvm.getelementptr %[[OPERANDS]][12]
-// CHECK: llvm.getelementptr %[[TILE]][48]
+// CHECK: llvm.getelementptr %[[TILE]][56]
 // CHECK: llvm.store %[[SUM]], %{{.*}} : f64, !llvm.ptr
 // CHECK: llvm.return
 // CHECK-LABEL: llvm.func internal @t_1_combine_entry

@@ -1,11 +1,8 @@
 // Algebra that canonicalisation may use. Each pattern stands under its equation.
 #include "descent/Dialect/Descent/IR/Descent.h"
-#include "descent/Dialect/Descent/IR/Formulas.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
-
-#include <cmath>
 
 using namespace mlir;
 using namespace descent;
@@ -13,41 +10,7 @@ using namespace descent;
 #define GET_OP_CLASSES
 #include "descent/Dialect/Descent/IR/DescentOps.cpp.inc"
 
-/// The constant that a tensor holds in every entry, if it is a broadcast of one.
-static std::optional<double> getUniformConstant(Value value) {
-  auto broadcast = value.getDefiningOp<BroadcastOp>();
-  auto constant = broadcast ? broadcast.getOperand().getDefiningOp<arith::ConstantOp>() : nullptr;
-  auto number = constant ? dyn_cast<FloatAttr>(constant.getValue()) : nullptr;
-  return number ? std::optional(number.getValueAsDouble()) : std::nullopt;
-}
-
-/// If `value` is c * x with a constant c, returns x and c.
-static std::pair<Value, double> splitConstantFactor(Value value) {
-  auto product = value.getDefiningOp<arith::MulFOp>();
-  if (!product)
-    return {};
-  if (auto factor = getUniformConstant(product.getRhs()))
-    return {product.getLhs(), *factor};
-  if (auto factor = getUniformConstant(product.getLhs()))
-    return {product.getRhs(), *factor};
-  return {};
-}
-
 namespace {
-/// lmo(c x) = lmo(x) for c > 0, when the norm's method ignores scale. The product itself stays where it is stored.
-struct DropScaleOfLmo : OpRewritePattern<LmoOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(LmoOp op, PatternRewriter &rewriter) const override {
-    auto [x, factor] = splitConstantFactor(op.getDirection());
-    if (!x || !(factor > 0.0) || !std::isfinite(factor))
-      return rewriter.notifyMatchFailure(op, "the direction is no positive multiple of a tensor");
-    if (!op.getNorm().ignoresScale())
-      return rewriter.notifyMatchFailure(op, "the norm's method does not ignore scale");
-    rewriter.modifyOpInPlace(op, [&, x = x] { op.getDirectionMutable().assign(x); });
-    return success();
-  }
-};
-
 /// dual_norm(-x) = dual_norm(x)
 struct DropNegationOfDualNorm : OpRewritePattern<DualNormOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -84,11 +47,19 @@ struct OrientBack : OpRewritePattern<OrientOp> {
     return success();
   }
 };
-} // namespace
 
-void LmoOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<DropScaleOfLmo>(context);
-}
+/// orient(one number everywhere) = that number everywhere
+struct OrientNumber : OpRewritePattern<OrientOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(OrientOp op, PatternRewriter &rewriter) const override {
+    auto broadcast = op.getOperand().getDefiningOp<BroadcastOp>();
+    if (!broadcast || isa<RankedTensorType>(broadcast.getOperand().getType()))
+      return rewriter.notifyMatchFailure(op, "the operand is no broadcast number");
+    rewriter.replaceOpWithNewOp<BroadcastOp>(op, op.getType(), broadcast.getOperand());
+    return success();
+  }
+};
+} // namespace
 
 void DualNormOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<DropNegationOfDualNorm>(context);
@@ -99,5 +70,5 @@ void MomentumOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRCo
 }
 
 void OrientOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<OrientBack>(context);
+  patterns.add<OrientBack, OrientNumber>(context);
 }

@@ -17,6 +17,8 @@ void descent::buildDescentExpandPipeline(OpPassManager &manager, const ExpandOpt
   // Algebra while operations still have norms; what two of them would compute alike is one operation.
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  if (options.fuse)
+    manager.addPass(createSimplify());
 
   // Arithmetic, reductions and polar factors; a factor that an oracle shares with a dual norm is computed once.
   manager.addPass(createExpandMomentum());
@@ -29,6 +31,14 @@ void descent::buildDescentExpandPipeline(OpPassManager &manager, const ExpandOpt
 
   // Matrices have the policy's element type.
   manager.addPass(createNarrow({options.compute}));
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  if (!options.fuse)
+    return;
+
+  // Fewer passes over memory.
+  manager.addPass(createHoistOrientations());
+  manager.addPass(createSimplify());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
 }

@@ -94,8 +94,6 @@ Traffic descent::plan::getTraffic(Operation *op) {
     addOnce(traffic.reads, stage.getStageReads());
     addOnce(traffic.writes, stage.getStageWrites());
     addOnce(traffic.writes, stage.getStagePartials());
-  } else if (auto orient = dyn_cast<OrientOp>(op)) {
-    traffic = {{orient.getSource()}, {orient.getTarget()}};
   } else if (auto fold = dyn_cast<FoldOp>(op)) {
     traffic = {{fold.getPartials()}, {fold.getTarget()}};
   } else if (auto combine = dyn_cast<CombineOp>(op)) {

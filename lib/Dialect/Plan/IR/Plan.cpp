@@ -66,20 +66,27 @@ LogicalResult DomainAttr::verify(function_ref<InFlightDiagnostic()> emitError, E
   return success();
 }
 
+static bool isRowsFirst(Extent rows, Extent cols) { return rows == Extent::Rows && cols == Extent::Cols; }
+static bool isShortFirst(Extent rows, Extent cols) { return rows == Extent::Short && cols == Extent::Long; }
+
 std::optional<Access> descent::plan::getAccess(DomainAttr domain, BufferType buffer) {
   Extent rows = buffer.getRows(), cols = buffer.getCols();
   if (rows == domain.getRows() && cols == domain.getCols())
     return Access::Entry;
+  Extent domainRows = domain.getRows(), domainCols = domain.getCols();
+  if ((isRowsFirst(rows, cols) && isShortFirst(domainRows, domainCols)) ||
+      (isShortFirst(rows, cols) && isRowsFirst(domainRows, domainCols)))
+    return Access::Oriented;
   if (rows != Extent::One)
     return std::nullopt;
   if (cols == Extent::One)
     return Access::Single;
   // In a square domain one number a row and one a column look alike.
-  if (domain.getRows() == domain.getCols())
+  if (domainRows == domainCols)
     return std::nullopt;
-  if (cols == domain.getCols())
+  if (cols == domainCols)
     return Access::Column;
-  if (cols == domain.getRows())
+  if (cols == domainRows)
     return Access::Row;
   return std::nullopt;
 }

@@ -134,9 +134,14 @@ llvm::SmallPtrSet<Operation *, 8> descent::plan::getUniformOps(StageOpInterface 
   return uniform;
 }
 
-bool descent::plan::isStage(Operation *op) {
-  return isa<SweepOp, ProductOp, OrientOp, CombineOp, FoldOp, ScalarsOp>(op);
+bool descent::plan::readsOriented(Operation *op) {
+  auto stage = dyn_cast<StageOpInterface>(op);
+  return stage && llvm::any_of(stage.getStageReads(), [&](Value buffer) {
+           return getAccess(stage.getStageDomain(), cast<BufferType>(buffer.getType())) == Access::Oriented;
+         });
 }
+
+bool descent::plan::isStage(Operation *op) { return isa<SweepOp, ProductOp, CombineOp, FoldOp, ScalarsOp>(op); }
 
 SmallVector<Operation *> descent::plan::getStages(TrackOp track) {
   SmallVector<Operation *> stages;

@@ -24,8 +24,9 @@ static LogicalResult verifyBuffersFit(StageOpInterface stage) {
   // (R1)
   for (Value buffer : stage.getStageReads())
     if (!getAccess(domain, bufferType(buffer)))
-      return stage->emitOpError("reads ") << buffer.getType() << ", which has neither the extents of the domain "
-                                          << domain << " nor one number a row, a column or in all";
+      return stage->emitOpError("reads ")
+             << buffer.getType() << ", which has neither the extents of the domain " << domain
+             << ", in this or the other orientation, nor one number a row, a column or in all";
   // (R2)
   for (Value buffer : stage.getStageWrites())
     if (bufferType(buffer).getDomain() != domain)
@@ -118,16 +119,6 @@ LogicalResult ProductOp::verify() {
     if (!isComputeTypeOf(accumulator, factor.getElementType()))
       return emitOpError("accumulates in ") << accumulator << ", which does not hold an entry of " << factor;
   return verifyStage(*this);
-}
-
-LogicalResult OrientOp::verify() {
-  auto isNative = [](BufferType type) { return type.getRows() == Extent::Rows && type.getCols() == Extent::Cols; };
-  auto isWide = [](BufferType type) { return type.getRows() == Extent::Short && type.getCols() == Extent::Long; };
-  BufferType source = getSource().getType(), target = getTarget().getType();
-  // (R1)
-  if (!(isNative(source) && isWide(target)) && !(isWide(source) && isNative(target)))
-    return emitOpError("copies between <rows, cols> and <short, long>, not between ") << source << " and " << target;
-  return success();
 }
 
 LogicalResult CombineOp::verify() {

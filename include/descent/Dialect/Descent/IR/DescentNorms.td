@@ -15,6 +15,8 @@ def Descent_NormAttrInterface : AttrInterface<"NormAttrInterface"> {
     InterfaceMethod<"Whether exchanging rows and columns changes the norm.", "bool", "isOriented">,
     InterfaceMethod<"Whether the LMO, as its method computes it, ignores a positive factor of its input.", "bool",
       "ignoresScale">,
+    InterfaceMethod<"Whether the dual norm of `c x`, as its method computes it, is `|c|` times that of `x`.", "bool",
+      "hasHomogeneousDual">,
     InterfaceMethod<"Emits the norm of `x`.", "::mlir::Value", "emitNorm",
       (ins "::mlir::ImplicitLocOpBuilder &":$b, "::mlir::Value":$x)>,
     InterfaceMethod<"Emits the dual norm of `x`: the largest inner product with a point of the unit ball.",
@@ -37,6 +39,7 @@ class Descent_Norm<string cppName, string norm_mnemonic> : AttrDef<Descent_Diale
   string footprint = "Entry";
   string oriented = "false";
   string scaleFree = "true";
+  string homogeneousDual = "true";
   string matrixOnly = "false";
   /// Further reasons to refuse; `return success();` otherwise.
   code verifyMore = "return ::llvm::success();";
@@ -49,6 +52,7 @@ class Descent_Norm<string cppName, string norm_mnemonic> : AttrDef<Descent_Diale
     "::descent::Footprint $cppClass::getFootprint() const { return ::descent::Footprint::", footprint, "; }\n",
     "bool $cppClass::isOriented() const { return ", oriented, "; }\n",
     "bool $cppClass::ignoresScale() const { return ", scaleFree, "; }\n",
+    "bool $cppClass::hasHomogeneousDual() const { return ", homogeneousDual, "; }\n",
     "::llvm::LogicalResult $cppClass::verifyQuery(::descent::NormQuery query, ::descent::GroupClass groupClass, "
     "::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError) const {\n",
     "  const bool has[] = {", !if(!empty(norm), "false", "true"), ", ", !if(!empty(dualNorm), "false", "true"), ", ",
@@ -173,6 +177,7 @@ class Descent_SpectralBase<string cppName, string norm_mnemonic> : Descent_Norm<
   let matrixOnly = "true";
   // The methods add an epsilon to the norm that they divide by.
   let scaleFree = "getLmoMethod().getEpsilon() == 0.0";
+  let homogeneousDual = "getDualMethod().getEpsilon() == 0.0";
   let verifyMore = [{
     return ::descent::verifyDualMethod(*this, getDualMethod(), getApproximate(), query, emitError);
   }];
@@ -248,6 +253,7 @@ def Descent_ScaledNorm : Descent_Norm<"ScaledNorm", "scaled"> {
   let footprint = "Tensor";
   let oriented = "getRows() != getCols() || getInner().isOriented()";
   let scaleFree = "getInner().ignoresScale()";
+  let homogeneousDual = "getInner().hasHomogeneousDual()";
 }
 
 def Descent_GivenNorm : Descent_Norm<"GivenNorm", "given"> {
@@ -256,6 +262,7 @@ def Descent_GivenNorm : Descent_Norm<"GivenNorm", "given"> {
   let footprint = "Tensor";
   let oriented = "true";
   let scaleFree = "false";
+  let homogeneousDual = "false";
   let norm = [{ return {}; }];
   let dualNorm = [{ return {}; }];
   let lmo = [{ return {}; }];

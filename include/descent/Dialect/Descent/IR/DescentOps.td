@@ -105,7 +105,6 @@ def Descent_LmoOp : Descent_NormQueryOp<"lmo", [SameOperandsAndResultType]> {
   let arguments = (ins Descent_NormAttrInterface:$norm, Descent_Matrix:$direction);
   let results = (outs Descent_Matrix:$result);
   let assemblyFormat = "$norm `,` $direction attr-dict `:` type($result)";
-  let hasCanonicalizer = 1;
 }
 
 def Descent_ProjectOp : Descent_NormQueryOp<"project", [AllTypesMatch<["operand", "result"]>]> {

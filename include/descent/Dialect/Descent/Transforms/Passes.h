@@ -17,6 +17,8 @@ namespace descent {
 struct ExpandOptions : mlir::PassPipelineOptions<ExpandOptions> {
   Option<std::string> compute{*this, "compute", llvm::cl::desc("element type of matrices: f32 or f64"),
                               llvm::cl::init("f32")};
+  Option<bool> fuse{*this, "fuse", llvm::cl::desc("do the algebra that saves passes over memory"),
+                    llvm::cl::init(true)};
 };
 
 /// A recipe as rules of arithmetic, reductions and products, ready for planning.

@@ -44,6 +44,30 @@ def GuardGradients : Pass<"descent-guard-gradients", "::mlir::ModuleOp"> {
   }];
 }
 
+def Simplify : Pass<"descent-simplify"> {
+  let summary = "algebra that saves passes over memory";
+  let description = [{
+    Requires rules over the reals. Drops a positive factor from the input of an LMO whose method ignores scale; takes a
+    factor out of a dual norm and of sums; takes a sum from those of rows or columns where these are there, also if a
+    factor for each of them is put in between; reduces a matrix in the orientation in which it is computed.
+
+    Guarantees that what `update` stores changes by rounding only: a factor stays where the product itself is stored.
+    Leaves factors that may not be positive, and methods that add an epsilon. Never fails.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+def HoistOrientations : Pass<"descent-hoist-orientations"> {
+  let summary = "orient matrices before the element-wise work on them";
+  let description = [{
+    Requires matrices with their final element types. What is oriented has to be in memory. Where it follows entry by
+    entry from another matrix and from numbers, orients that matrix instead and does the work on the result, if it has
+    at most as many bits an entry, or is the caller's and not overwritten: `orient(x / s) = orient(x) / s`.
+    Guarantees the same operations on every entry. Leaves work on several matrices, and with numbers of rows or columns.
+    Never fails.
+  }];
+}
+
 def ExpandMomentum : Pass<"descent-expand-momentum"> {
   let summary = "write momentum, look-ahead, parameter steps as arithmetic";
   let description = [{

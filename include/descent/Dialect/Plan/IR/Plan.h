@@ -30,8 +30,9 @@ struct EntryFlops {
   int64_t rest = 0;
 };
 
-/// How one entry of a domain finds its number in a buffer.
-enum class Access { Entry, Row, Column, Single };
+/// How one entry of a domain finds its number in a buffer. Oriented: in a matrix that has its short side first where
+/// the domain has rows first, or the other way round.
+enum class Access { Entry, Oriented, Row, Column, Single };
 
 /// How a stage over `domain` reads or writes `buffer`; nothing if the two do not fit.
 std::optional<Access> getAccess(DomainAttr domain, BufferType buffer);
@@ -43,6 +44,9 @@ std::optional<Access> getPartialAccess(DomainAttr domain, BufferType buffer);
 #include "descent/Dialect/Plan/IR/PlanInterfaces.h.inc"
 
 namespace descent::plan {
+/// Whether a stage reads a matrix in the other orientation than its domain's.
+bool readsOriented(mlir::Operation *stage);
+
 /// Operations of a stage's region that give the same value for every entry: they depend on scalars only.
 llvm::SmallPtrSet<mlir::Operation *, 8> getUniformOps(StageOpInterface stage);
 

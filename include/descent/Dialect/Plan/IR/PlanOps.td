@@ -47,14 +47,15 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
     For every entry of the domain: loads the entry of each read buffer, evaluates the region, stores the first yielded
     values to the written buffers and folds the rest into the partial results. A buffer may be read and written. In a
     domain `<rows, cols>`, a buffer `<one, rows>` is one number a row, `<one, cols>` one a column, and `<one, one>` one
-    number.
+    number. Between `<rows, cols>` and `<short, long>` a buffer is read in the other orientation: transposed where the
+    matrix is tall.
 
     The region's arguments are the loaded entries, then the scalars (f64). An argument may be wider than the buffer's
     storage type, a yielded value too: loads and stores convert, rounding to nearest even. Reductions fold f64 values
     lane by lane, tile by tile, in an order that depends on the shape only.
 
     Rules:
-    * (R1) every buffer fits the domain: the same extents, or a broadcast of one axis.
+    * (R1) every buffer fits the domain: the same extents, the other orientation, or a broadcast of one axis.
     * (R2) a written buffer has the domain's own extents.
     * (R3) a partial buffer is f64 and counts this stage's blocks: `<one, tiles>`, `<col_blocks, R>` or `<row_blocks,
       C>`, R and C being the domain's extents.
@@ -69,6 +70,7 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
         %g = plan.gradient : !plan.buffer<rows, cols, f32>
         %lr = plan.hyper "lr" = 1.000000e-01
         %p = plan.scratch worker : !plan.buffer<one, tiles, f64>
+        %x = plan.scratch worker : !plan.buffer<short, long, bf16>
         plan.sweep over <rows, cols> reads(%w, %g : !plan.buffer<rows, cols, f32>, !plan.buffer<rows, cols, f32>)
             scalars(%lr) writes(%w : !plan.buffer<rows, cols, f32>) reduces [sum] into(%p : !plan.buffer<one, tiles,
             f64>) {
@@ -79,6 +81,11 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
           %x = arith.extf %gi : f32 to f64
           %xx = arith.mulf %x, %x : f64
           plan.yield %w1, %xx : f32, f64
+        }
+        plan.sweep over <short, long> reads(%g : !plan.buffer<rows, cols, f32>)
+            writes(%x : !plan.buffer<short, long, bf16>) {
+        ^bb0(%gi: f32):
+          plan.yield %gi : f32
         }
       }
     }
@@ -152,30 +159,6 @@ def Plan_YieldOp : Plan_Op<"yield", [Pure, Terminator, ParentOneOf<["SweepOp", "
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
   let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
-}
-
-def Plan_OrientOp : Plan_Op<"orient"> {
-  let summary = "copies a matrix so that its short side comes first, or back";
-  let description = [{
-    Between a buffer `<rows, cols>` and one `<short, long>`: a copy when rows <= cols, a transposition otherwise.
-    Converts between storage types, rounding to nearest even.
-
-    Rules:
-    * (R1) one buffer is `<rows, cols>`, the other `<short, long>`.
-
-    ```mlir
-    plan.program @example segments 1 {
-      plan.track @all class matrix {
-        %g = plan.gradient : !plan.buffer<rows, cols, f32>
-        %x = plan.scratch worker : !plan.buffer<short, long, bf16>
-        plan.orient %g into %x : !plan.buffer<rows, cols, f32>, !plan.buffer<short, long, bf16>
-      }
-    }
-    ```
-  }];
-  let arguments = (ins Plan_BufferType:$source, Plan_BufferType:$target, OptionalAttr<FlatSymbolRefAttr>:$kernel);
-  let assemblyFormat = "$source `into` $target (`kernel` $kernel^)? attr-dict `:` type($source) `,` type($target)";
-  let hasVerifier = 1;
 }
 
 def Plan_CombineOp : Plan_Op<"combine"> {
