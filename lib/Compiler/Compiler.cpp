@@ -37,15 +37,13 @@ static LogicalResult lowerToPlan(ModuleOp module, const CompileOptions &options)
 
 static FailureOr<CpuOptions> getCpuOptions(ModuleOp module, const CompileOptions &options) {
   CpuOptions result;
-  std::optional<CpuTarget> target = findCpuTarget(options.target);
-  if (!target) {
-    auto diagnostic = error(module.getContext()) << "unknown target '" << options.target << "': expected cpu:native";
-    for (const CpuTarget &known : getCpuTargets())
-      diagnostic << ", " << known.name;
-    return diagnostic;
-  }
-  result.target = *target;
-  return result;
+  result.paths = findCpuTargets(options.target);
+  if (!result.paths.empty())
+    return result;
+  auto diagnostic = error(module.getContext()) << "unknown target '" << options.target << "': expected cpu:native";
+  for (const CpuTarget &known : getCpuTargets())
+    diagnostic << ", " << known.name;
+  return diagnostic << ", several of one architecture as in cpu:avx2+avx512, or cpu, all of this machine's";
 }
 
 static LogicalResult writeIR(ModuleOp module, StringRef path) {
@@ -71,10 +69,13 @@ static LogicalResult emitCode(ModuleOp module, StringRef extension, const Compil
   auto program = *module.getOps<plan::ProgramOp>().begin();
   std::string name = program.getSymName().str();
   std::string header = plan::emitHeader(program);
-  std::string manifest = plan::emitManifest(plan::ProgramLayout(program), cpu->target.name, cpu->target.features);
+  SmallVector<plan::CodePath> paths;
+  for (const CpuTarget &target : cpu->paths)
+    paths.push_back({target.name, target.features});
+  std::string manifest = plan::emitManifest(plan::ProgramLayout(program), paths);
   CpuOutput kind = extension == ".ll" ? CpuOutput::LLVMIR : extension == ".s" ? CpuOutput::Assembly : CpuOutput::Object;
   SmallVector<char> bytes;
-  if (failed(lowerPlanToLLVM(module, *cpu)) || failed(emitCpuCode(module, *cpu, kind, bytes)))
+  if (failed(emitCpuCode(module, *cpu, kind, bytes)))
     return failure();
   Location loc = UnknownLoc::get(module.getContext());
   if (extension == ".so" && failed(linkSharedObject(loc, name, *cpu, bytes)))
@@ -90,12 +91,29 @@ static LogicalResult emitIR(ModuleOp module, const CompileOptions &options) {
   FailureOr<CpuOptions> cpu = getCpuOptions(module, options);
   if (failed(cpu))
     return failure();
+  const CpuTarget &target = cpu->paths.front();
+  if (options.layer != "plan" && cpu->paths.size() > 1)
+    return error(module.getContext()) << "--emit=" << options.layer << " shows one target, found '" << options.target
+                                      << "'; choose one, such as " << target.name;
   PassManager passes(module.getContext());
   if (options.layer == "loops")
-    buildPlanToLoopsPipeline(passes, cpu->target.vectorBits);
-  if (failed(passes.run(module)) || (options.layer == "llvm" && failed(lowerPlanToLLVM(module, *cpu))))
+    buildPlanToLoopsPipeline(passes, target);
+  if (failed(passes.run(module)) || (options.layer == "llvm" && failed(lowerPlanToLLVM(module, target, target))))
     return failure();
   return writeIR(module, options.output);
+}
+
+/// The plan, and the processors that there would be code for.
+static LogicalResult explain(ModuleOp module, const CompileOptions &options) {
+  FailureOr<CpuOptions> cpu = getCpuOptions(module, options);
+  if (failed(cpu))
+    return failure();
+  plan::explain(*module.getOps<plan::ProgramOp>().begin(), llvm::outs());
+  llvm::outs() << "code for";
+  for (const CpuTarget &target : cpu->paths)
+    llvm::outs() << " " << target.name;
+  llvm::outs() << "\n";
+  return success();
 }
 
 static LogicalResult checkWords(MLIRContext &context, const CompileOptions &options, StringRef extension) {
@@ -128,8 +146,8 @@ LogicalResult descent::compile(MLIRContext &context, const CompileOptions &optio
   if (failed(name) || failed(lowerToPlan(*module, options)))
     return failure();
   (*module->getOps<plan::ProgramOp>().begin()).setSymName(*name);
-  if (options.explain)
-    plan::explain(*module->getOps<plan::ProgramOp>().begin(), llvm::outs());
+  if (options.explain && failed(explain(*module, options)))
+    return failure();
   if (options.output.empty() || wantsRules)
     return success();
   return extension == ".mlir" ? emitIR(*module, options) : emitCode(*module, extension, options);

@@ -3,7 +3,9 @@
 
 #include "descent/Runtime/artifact.h"
 
-/* DESCENT_UNSUPPORTED_CPU unless this processor, and its operating system, have all that the kernels need. */
-int32_t descent_check_cpu(const descent_artifact *artifact, descent_error *error);
+/* The first of the artifact's code paths for whose kernels this processor, and its operating system, have all that they
+ * need; with a target, that path or none. DESCENT_UNSUPPORTED_CPU when none runs here. */
+int32_t descent_choose_path(const descent_artifact *artifact, const char *target, const descent_artifact **chosen,
+                            descent_error *error);
 
 #endif

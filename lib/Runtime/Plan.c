@@ -222,14 +222,16 @@ int32_t descent_rt_plan_create(const descent_artifact *artifact, const descent_l
   int32_t code = descent_check_shapes(artifact, layers, count, error);
   if (code == DESCENT_OK)
     code = check_options(options, error);
+  const descent_artifact *path = NULL;
   if (code == DESCENT_OK)
-    code = descent_check_cpu(artifact, error);
+    code = descent_choose_path(artifact, options ? options->target : NULL, &path, error);
   if (code != DESCENT_OK)
     return code;
   descent_plan *made = calloc(1, sizeof(descent_plan));
   if (!made)
     return out_of_memory(error);
-  made->artifact = artifact;
+  made->first = artifact;
+  made->artifact = path;
   made->workers = options && options->workers > 0 ? options->workers : descent_processors();
   if (made->workers > MOST_WORKERS)
     made->workers = MOST_WORKERS;
@@ -292,7 +294,7 @@ static int32_t rebind(descent_plan *plan, const descent_layer *layers, int64_t c
 }
 
 int32_t descent_check_plan(const descent_artifact *artifact, const descent_plan *plan, descent_error *error) {
-  if (plan && plan->artifact == artifact)
+  if (plan && plan->first == artifact)
     return DESCENT_OK;
   return descent_fail(error, DESCENT_INVALID_ARGUMENT, "the plan %s '%s'",
                       plan ? "was made by another optimizer than" : "is null; make it with plan_create of",
@@ -317,6 +319,11 @@ int32_t descent_rt_plan_rebind(const descent_artifact *artifact, descent_plan *p
   code = rebind(plan, layers, count, error);
   atomic_flag_clear_explicit(&plan->stepping, memory_order_release);
   return code;
+}
+
+const char *descent_rt_plan_target(const descent_artifact *artifact, const descent_plan *plan) {
+  (void)artifact;
+  return plan ? plan->artifact->target : NULL;
 }
 
 int64_t descent_rt_plan_workspace_bytes(const descent_artifact *artifact, const descent_plan *plan) {

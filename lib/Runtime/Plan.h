@@ -73,7 +73,8 @@ typedef struct descent_chunk {
 } descent_chunk;
 
 struct descent_plan {
-  const descent_artifact *artifact;
+  const descent_artifact *first;    /* of the chain, as the plan's user knows it */
+  const descent_artifact *artifact; /* the code path that runs */
   descent_arena memory;
   int64_t workers;
   descent_pool *pool; /* null: none */

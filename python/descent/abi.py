@@ -69,6 +69,7 @@ class PlanOptions(ctypes.Structure):
         ("workers", c_int64),
         ("own_pool", c_int32),
         ("reserved2", c_int32),
+        ("target", c_char_p),
     ]
 
 
@@ -126,6 +127,7 @@ ENTRY_POINTS: dict[str, tuple[Any, list[Any]]] = {
     "states_init": (c_int32, [_LAYERS, c_int64, _ERROR]),
     "plan_create": (c_int32, [_LAYERS, c_int64, POINTER(PlanOptions), POINTER(Plan), _ERROR]),
     "plan_rebind": (c_int32, [Plan, _LAYERS, c_int64, _ERROR]),
+    "plan_target": (c_char_p, [Plan]),
     "plan_workspace_bytes": (c_int64, [Plan]),
     "plan_destroy": (None, [Plan]),
     "step": (c_int32, [Plan, POINTER(StepStruct), POINTER(ResultStruct), _ERROR]),
@@ -153,8 +155,8 @@ class EntryPoints:
             function.restype, function.argtypes = result, arguments
             self._functions[entry] = function
 
-    def text(self, entry: str) -> str:
-        return str(self._functions[entry]().decode())
+    def text(self, entry: str, *arguments: Any) -> str:
+        return str(self._functions[entry](*arguments).decode())
 
     def number(self, entry: str, *arguments: Any) -> int:
         return int(self._functions[entry](*arguments))

@@ -82,6 +82,11 @@ class Artifact:
         return self.typed_manifest.groups
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """What the artifact is compiled for, the best first."""
+        return tuple(target["name"] for target in self.manifest["targets"])
+
+    @property
     def signature(self) -> str:
         return self.entry_points.text("signature")
 
@@ -140,11 +145,13 @@ class Artifact:
         states: Mapping[str, Mapping[str, Array]] | None = None,
         initialize: bool = True,
         own_pool: bool = True,
+        target: str | None = None,
     ) -> Optimizer:
         """A plan for these layers. `threads` 0 is one for each processor; without `own_pool` the plan starts none, and
         `threads` is the most workers that a step's `parallel` may have. `states` are the caller's arrays, by layer and
-        name; `initialize=False` keeps the numbers in them."""
-        return Optimizer(self, layers, threads, states, initialize, own_pool)
+        name; `initialize=False` keeps the numbers in them. `target` is one of `targets`; without it the plan takes the
+        best that this machine can run."""
+        return Optimizer(self, layers, threads, states, initialize, own_pool, target)
 
     def check_signature(self, signature: str) -> None:
         """Raises an error with code FOREIGN_STATE that names the first state that differs."""

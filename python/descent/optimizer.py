@@ -53,6 +53,7 @@ class Optimizer:
         states: Mapping[str, Mapping[str, Array]] | None = None,
         initialize: bool = True,
         own_pool: bool = True,
+        target: str | None = None,
     ) -> None:
         self.artifact = artifact
         self._entry_points = artifact.entry_points
@@ -63,20 +64,21 @@ class Optimizer:
         else:
             self.states, self._views = state_memory.adopt(self._table, states)
         state_memory.attach(self._table, self._views)
-        self._plan = self._create_plan(threads, own_pool)
+        self._plan = self._create_plan(threads, own_pool, target)
         # Runs once: at `close`, when the object dies, or when the interpreter ends.
         self._finalizer = weakref.finalize(self, self._entry_points.destroy, self._plan)
         # After the plan has found that no state overlaps with anything.
         if initialize:
             self._entry_points.call("states_init", self._table.entries, len(self._table))
 
-    def _create_plan(self, threads: int, own_pool: bool) -> abi.Plan:
+    def _create_plan(self, threads: int, own_pool: bool, target: str | None) -> abi.Plan:
         if not isinstance(threads, (int, np.integer)) or not 0 <= threads < 2**31:
             raise invalid_argument(f"the number of threads is 0 (one for each processor) or more, found {threads!r}")
         options = abi.sized(abi.PlanOptions())
         options.abi_version, options.workers = abi.VERSION, int(threads)
         self._workers = int(threads) or len(os.sched_getaffinity(0))
         options.own_pool = int(own_pool and threads != 1)
+        options.target = None if target is None else target.encode()
         plan = abi.Plan()
         self._entry_points.call(
             "plan_create", self._table.entries, len(self._table), ctypes.byref(options), ctypes.byref(plan)
@@ -109,6 +111,12 @@ class Optimizer:
     @property
     def layers(self) -> list[Layer]:
         return list(self._table.layers)
+
+    @property
+    def target(self) -> str:
+        """The code path that the plan took."""
+        with self._exclusive():
+            return self._entry_points.text("plan_target", self._plan)
 
     @property
     def workspace_bytes(self) -> int:

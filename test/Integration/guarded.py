@@ -91,7 +91,9 @@ def state_of(allocate: Allocate, state: State, shape: tuple[int, ...], padding: 
     return tensor(allocate, scoped, padding if state.scope == "element" else 0, DTYPES[state.type])
 
 
-def run(artifact: descent.Artifact, storage: str, allocate: Allocate, threads: int) -> list[bytes]:
+def run(
+    artifact: descent.Artifact, storage: str, allocate: Allocate, threads: int, target: str | None
+) -> list[bytes]:
     """Weights and states after three steps."""
     group: Group = artifact.groups[0]
     layers, states = [], {}
@@ -100,7 +102,7 @@ def run(artifact: descent.Artifact, storage: str, allocate: Allocate, threads: i
         pair[0][...] = encode(np.random.default_rng([index, 9]).standard_normal(shape), storage)
         layers.append(descent.Layer(f"layer{index}", *pair))
         states[f"layer{index}"] = {s.name: state_of(allocate, s, shape, padding) for s in group.states}
-    with artifact.optimizer(layers, threads=threads, states=states) as optimizer:
+    with artifact.optimizer(layers, threads=threads, states=states, target=target) as optimizer:
         for step in range(1, 4):
             for index, layer in enumerate(layers):
                 assert layer.gradient is not None
@@ -112,12 +114,13 @@ def run(artifact: descent.Artifact, storage: str, allocate: Allocate, threads: i
 
 def main() -> None:
     artifact, storage = descent.load(sys.argv[1]), sys.argv[2]
-    plain = run(artifact, storage, misaligned(0), 1)
+    target = sys.argv[3] if len(sys.argv) > 3 else None
+    plain = run(artifact, storage, misaligned(0), 1, target)
     others = {f"{n} elements off": misaligned(n) for n in (1, 3, 7)}
     others |= {"behind a page": guarded(at_end=False), "before a page": guarded(at_end=True)}
     for name, allocate in others.items():
         for threads in (1, 2):
-            assert run(artifact, storage, allocate, threads) == plain, f"other bits {name}, {threads} threads"
+            assert run(artifact, storage, allocate, threads, target) == plain, f"other bits {name}, {threads} threads"
     print("equal")
 
 

@@ -134,6 +134,7 @@ class Run:
         tensors: Sequence[Tensor] = TABLE,
         threads: int = 1,
         seed: int = 0,
+        target: str | None = None,
     ) -> None:
         self.case, self.storage, self.seed, self.tensors = case, storage, seed, tensors
         self.weights: list[Stored] = []
@@ -148,7 +149,7 @@ class Run:
             self.gradients.append(gradient)
             self.memory.append((weight_memory, gradient_memory))
             layers.append(descent.Layer(tensor.name, weight, gradient))
-        self.optimizer = artifact.optimizer(layers, threads=threads)
+        self.optimizer = artifact.optimizer(layers, threads=threads, target=target)
         self.oracle: list[list[OracleLayer]] = [self._oracle_layers(weight) for weight in self.weights]
         self.t = 0
 

@@ -314,7 +314,8 @@ const descent_artifact duo = {
     .guard_segment = 1,
     .guard = {2, S_SKIP},
     .norm_valid = 1,
-    .norm = {2, S_NORM}};
+    .norm = {2, S_NORM},
+    .target = "cpu:any"};
 
 float *element(const descent_view *view, int64_t member, int64_t row, int64_t col) {
   return (float *)view->data + (member > 0 ? member * view->batch_stride : 0) + row * view->row_stride + col;
@@ -381,7 +382,7 @@ void model_create(model *made) {
 void model_destroy(model *made) { free(made->block); }
 
 descent_plan_options plan_options(int64_t workers) {
-  return (descent_plan_options){sizeof(descent_plan_options), DESCENT_ABI_VERSION, 0, workers, 1, 0};
+  return (descent_plan_options){sizeof(descent_plan_options), DESCENT_ABI_VERSION, 0, workers, 1, 0, NULL};
 }
 
 descent_step first_step(void) {

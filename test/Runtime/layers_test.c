@@ -211,6 +211,37 @@ static void processors_are_checked(void) {
 #endif
 }
 
+/* Of three code paths the best cannot run here; the plan says which one it took. */
+static void the_best_path_that_runs_is_taken(void) {
+  descent_plan *plan = NULL;
+  descent_artifact least = duo, middle = duo, best = duo;
+  least.target = "cpu:least";
+  middle.target = "cpu:middle";
+  middle.next = &least;
+  best.target = "cpu:best";
+  best.cpu_features = "neverheard";
+  best.next = &middle;
+  CHECK(descent_rt_plan_create(&best, tested.layers, LAYERS, NULL, &plan, &error) == DESCENT_OK);
+  CHECK(strcmp(descent_rt_plan_target(&best, plan), "cpu:middle") == 0);
+  const descent_step step = first_step();
+  CHECK(descent_rt_step(&best, plan, &step, NULL, &error) == DESCENT_OK);
+  CHECK_REFUSED(descent_rt_step(&middle, plan, &step, NULL, &error), DESCENT_INVALID_ARGUMENT, &error, "another",
+                "duo");
+  descent_rt_plan_destroy(&best, plan);
+
+  descent_plan_options options = plan_options(1);
+  options.target = "cpu:least";
+  CHECK(descent_rt_plan_create(&best, tested.layers, LAYERS, &options, &plan, &error) == DESCENT_OK);
+  CHECK(strcmp(descent_rt_plan_target(&best, plan), "cpu:least") == 0);
+  descent_rt_plan_destroy(&best, plan);
+  options.target = "cpu:best";
+  CHECK_REFUSED(descent_rt_plan_create(&best, tested.layers, LAYERS, &options, &plan, &error), DESCENT_UNSUPPORTED_CPU,
+                &error, "'duo'", "'neverheard'");
+  options.target = "cpu:worst";
+  CHECK_REFUSED(descent_rt_plan_create(&best, tested.layers, LAYERS, &options, &plan, &error), DESCENT_INVALID_ARGUMENT,
+                &error, "'cpu:worst'", "'cpu:best', 'cpu:middle', 'cpu:least'");
+}
+
 #define RUN_FRESH(test) (model_create(&tested), RUN(test), model_destroy(&tested))
 
 void test_layers(void) {
@@ -226,4 +257,5 @@ void test_layers(void) {
   RUN_FRESH(read_tensors_may_share);
   RUN_FRESH(overlap_is_exact);
   RUN_FRESH(processors_are_checked);
+  RUN_FRESH(the_best_path_that_runs_is_taken);
 }

@@ -26,7 +26,9 @@ DESCENT_TEXT_OPTION(name, "name", "identifier", "the artifact's name, which expo
 DESCENT_TEXT_OPTION(norm, "norm", "attribute", "the norm that #descent.given stands for, such as #descent.rms_to_rms");
 DESCENT_TEXT_OPTION(groupClass, "class", "class", "layers of a single rule: matrix, vector or any");
 DESCENT_TEXT_OPTION(stored, "stored", "order", "axes of a stored matrix: out_in (PyTorch) or in_out (Flax)");
-DESCENT_TEXT_OPTION(target, "target", "target", "cpu:native (default), cpu:avx2 or cpu:avx512");
+DESCENT_TEXT_OPTION(target, "target", "target",
+                    "cpu:native (default), one or more as cpu:avx2+avx512, or cpu: all, "
+                    "of which a plan takes the best that its machine can run");
 DESCENT_TEXT_OPTION(storage, "storage", "types",
                     "f32 (default) or f64 everywhere; bf16: parameters and gradients, f32 states");
 DESCENT_TEXT_OPTION(layer, "emit", "layer", "of an .mlir output: descent, plan (default), loops or llvm");

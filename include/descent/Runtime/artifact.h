@@ -215,6 +215,10 @@ typedef struct descent_artifact {
   uint32_t
       norm_valid; /* 1: `norm` holds descent_result.gradient_norm after the last segment that ran; NaN until then */
   descent_slot_ref norm;
+  const char *target; /* what the kernels are compiled for, as the compiler names it: "cpu:avx2" */
+  /* The same optimizer for a lesser processor; null: none. A plan runs one of this chain. What does not depend on the
+   * processor (states, hyperparameters, manifest) is asked of the first. */
+  const struct descent_artifact *next;
 } descent_artifact;
 
 /* The step driver. The generated entry points X_... call these with their own table. */
@@ -232,6 +236,7 @@ int32_t descent_rt_plan_create(const descent_artifact *artifact, const descent_l
                                const descent_plan_options *options, descent_plan **plan, descent_error *error);
 int32_t descent_rt_plan_rebind(const descent_artifact *artifact, descent_plan *plan, const descent_layer *layers,
                                int64_t count, descent_error *error);
+const char *descent_rt_plan_target(const descent_artifact *artifact, const descent_plan *plan);
 int64_t descent_rt_plan_workspace_bytes(const descent_artifact *artifact, const descent_plan *plan);
 void descent_rt_plan_destroy(const descent_artifact *artifact, descent_plan *plan);
 int32_t descent_rt_step(const descent_artifact *artifact, descent_plan *plan, const descent_step *step,

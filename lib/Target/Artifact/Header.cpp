@@ -92,6 +92,8 @@ int32_t $_plan_create(const descent_layer *layers, int64_t count, const descent_
                       descent_plan **plan, descent_error *error);
 /* After pointers have moved; shapes, batches and groups stay. */
 int32_t $_plan_rebind(descent_plan *plan, const descent_layer *layers, int64_t count, descent_error *error);
+/* The code path of the plan, as `descent-compile --target` names it: "cpu:avx2". */
+const char *$_plan_target(const descent_plan *plan);
 int64_t $_plan_workspace_bytes(const descent_plan *plan);
 void $_plan_destroy(descent_plan *plan);
 int32_t $_step(descent_plan *plan, const descent_step *step, descent_result *result, descent_error *error);

@@ -100,10 +100,12 @@ static llvm::json::Object describeGroup(const TrackLayout &layout) {
                             {"stages", describeStages(layout)}};
 }
 
-std::string descent::plan::emitManifest(const ProgramLayout &layout, StringRef target, StringRef cpuFeatures) {
+std::string descent::plan::emitManifest(const ProgramLayout &layout, ArrayRef<CodePath> paths) {
   ProgramOp program = layout.program;
   std::string signature = emitSignature(layout);
-  llvm::json::Array groups, shared, reports;
+  llvm::json::Array targets, groups, shared, reports;
+  for (const CodePath &path : paths)
+    targets.push_back(llvm::json::Object{{"name", path.target}, {"cpu_features", path.features}});
   for (const TrackLayout &track : layout.tracks)
     if (!TrackOp(track.track).getShared())
       groups.push_back(describeGroup(track));
@@ -116,8 +118,7 @@ std::string descent::plan::emitManifest(const ProgramLayout &layout, StringRef t
   std::optional<llvm::APFloat> clip = program.getClipGlobalNorm();
   llvm::json::Object manifest{{"name", program.getSymName()},
                               {"abi_version", int64_t(DESCENT_ABI_VERSION)},
-                              {"target", target},
-                              {"cpu_features", cpuFeatures},
+                              {"targets", std::move(targets)},
                               {"fingerprint", llvm::formatv("{0:x16}", getFingerprint(signature)).str()},
                               {"signature", signature},
                               {"clip_global_norm", clip ? llvm::json::Value(clip->convertToDouble()) : nullptr},

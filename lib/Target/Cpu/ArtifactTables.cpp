@@ -11,7 +11,7 @@ using namespace descent;
 using namespace descent::plan;
 
 // The structs are built field by field below: what they hold has not changed as long as their sizes have not.
-static_assert(sizeof(descent_artifact) == 136 && sizeof(descent_track) == 136 && sizeof(descent_stage) == 64 &&
+static_assert(sizeof(descent_artifact) == 152 && sizeof(descent_track) == 136 && sizeof(descent_stage) == 64 &&
               sizeof(descent_state_desc) == 32 && sizeof(descent_buffer_desc) == 32 && sizeof(descent_cut) == 40 &&
               sizeof(descent_slot) == 16 && sizeof(descent_slot_store) == 8 && sizeof(descent_hyper_desc) == 24);
 static_assert(DESCENT_SHORT == int(Extent::Short) && DESCENT_LONG == int(Extent::Long) &&
@@ -341,8 +341,8 @@ template <typename Op> static std::pair<uint32_t, Constant> findNumber(const Pro
   return {none, slotRef(none, none)};
 }
 
-FlatSymbolRefAttr descent::emitArtifactTables(ConstantTables &tables, const ProgramLayout &program,
-                                              const CpuTarget &target) {
+Constant descent::emitArtifactTables(ConstantTables &tables, const ProgramLayout &program, const CpuTarget &target,
+                                     StringRef manifest, Constant next) {
   std::vector<Constant> tracks, hypers, reports, cuts = emitCuts(tables, program);
   for (unsigned number = 0; number < program.tracks.size(); ++number)
     tracks.push_back(TrackTables(tables, program, number).emit());
@@ -359,26 +359,28 @@ FlatSymbolRefAttr descent::emitArtifactTables(ConstantTables &tables, const Prog
   auto [guardSegment, guard] = findNumber<GuardOp>(program);
   auto [normSegment, norm] = findNumber<GradientNormOp>(program);
   auto count = [](size_t size) { return Constant::u32(size); };
-  return tables.add("artifact", Constant::structure({Constant::i64(sizeof(descent_artifact)),
-                                                     Constant::u32(DESCENT_ABI_VERSION),
-                                                     count(op.getSegments()),
-                                                     tables.text(op.getSymName()),
-                                                     tables.text(emitManifest(program, target.name, target.features)),
-                                                     tables.text(target.features),
-                                                     tables.text(signature),
-                                                     Constant::i64(getFingerprint(signature)),
-                                                     count(tracks.size()),
-                                                     count(cuts.size()),
-                                                     count(hypers.size()),
-                                                     count(reports.size()),
-                                                     tables.array("tracks", tracks),
-                                                     count(program.numGroups),
-                                                     Constant::u32(0),
-                                                     tables.array("cuts", cuts),
-                                                     tables.array("hypers", hypers),
-                                                     tables.array("report_names", reports),
-                                                     Constant::u32(guardSegment),
-                                                     guard,
-                                                     Constant::u32(normSegment != none),
-                                                     norm}));
+  return Constant::structure({Constant::i64(sizeof(descent_artifact)),
+                              Constant::u32(DESCENT_ABI_VERSION),
+                              count(op.getSegments()),
+                              tables.text(op.getSymName()),
+                              tables.text(manifest),
+                              tables.text(target.features),
+                              tables.text(signature),
+                              Constant::i64(getFingerprint(signature)),
+                              count(tracks.size()),
+                              count(cuts.size()),
+                              count(hypers.size()),
+                              count(reports.size()),
+                              tables.array("tracks", tracks),
+                              count(program.numGroups),
+                              Constant::u32(0),
+                              tables.array("cuts", cuts),
+                              tables.array("hypers", hypers),
+                              tables.array("report_names", reports),
+                              Constant::u32(guardSegment),
+                              guard,
+                              Constant::u32(normSegment != none),
+                              norm,
+                              tables.text(target.name),
+                              next});
 }

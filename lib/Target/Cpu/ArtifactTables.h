@@ -9,9 +9,10 @@
 
 namespace descent {
 
-/// Emits the program's `descent_artifact` and all that it points to; returns its symbol.
-mlir::FlatSymbolRefAttr emitArtifactTables(ConstantTables &tables, const plan::ProgramLayout &layout,
-                                           const CpuTarget &target);
+/// The program's `descent_artifact` for one code path; emits all that it points to. `next` is the address of that for
+/// the next path.
+Constant emitArtifactTables(ConstantTables &tables, const plan::ProgramLayout &layout, const CpuTarget &target,
+                            llvm::StringRef manifest, Constant next);
 
 } // namespace descent
 

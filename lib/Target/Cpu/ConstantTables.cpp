@@ -53,6 +53,23 @@ FlatSymbolRefAttr ConstantTables::add(StringRef name, const Constant &value) {
   return addGlobal(name, value.getType(b.getContext()), Attribute(), [&] { return value.emit(b); });
 }
 
+static void hide(LLVM::GlobalOp global) {
+  global.setLinkage(LLVM::Linkage::External);
+  global.setVisibility_(LLVM::Visibility::Hidden);
+}
+
+FlatSymbolRefAttr ConstantTables::addHidden(StringRef name, const Constant &value) {
+  FlatSymbolRefAttr symbol = add(name, value);
+  hide(symbols.lookup<LLVM::GlobalOp>(symbol.getAttr()));
+  return symbol;
+}
+
+Constant ConstantTables::declare(StringRef name) {
+  auto symbol = addGlobal(name, b.getI8Type(), Attribute(), nullptr);
+  hide(symbols.lookup<LLVM::GlobalOp>(symbol.getAttr()));
+  return Constant::address(symbol);
+}
+
 Constant ConstantTables::text(StringRef text) {
   FlatSymbolRefAttr &known = texts[text];
   if (!known) {

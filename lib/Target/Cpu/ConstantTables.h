@@ -33,7 +33,7 @@ private:
   Content content;
 };
 
-/// Adds internal constants to a module; each text once.
+/// Adds constants to a module, internal unless said otherwise; each text once.
 class ConstantTables {
 public:
   ConstantTables(mlir::ImplicitLocOpBuilder &b, mlir::SymbolTable &symbols, llvm::StringRef prefix)
@@ -44,6 +44,10 @@ public:
   Constant array(llvm::StringRef name, const std::vector<Constant> &elements);
   Constant array(llvm::StringRef name, llvm::ArrayRef<uint32_t> elements);
   mlir::FlatSymbolRefAttr add(llvm::StringRef name, const Constant &value);
+  /// A constant that the artifact's other files see, but not those that link it.
+  mlir::FlatSymbolRefAttr addHidden(llvm::StringRef name, const Constant &value);
+  /// The address of what another file adds.
+  Constant declare(llvm::StringRef name);
 
 private:
   mlir::FlatSymbolRefAttr addGlobal(llvm::StringRef name, mlir::Type type, mlir::Attribute value,

@@ -1,6 +1,7 @@
 // From a program to the tables and functions that its users link.
 #include "ArtifactTables.h"
 
+#include "descent/Target/Artifact/Artifact.h"
 #include "descent/Target/Cpu/Passes.h"
 
 namespace descent {
@@ -22,21 +23,14 @@ struct EntryPoint {
 } // namespace
 
 static constexpr EntryPoint entryPoints[] = {
-    {"manifest", "", 'p'},
-    {"signature", "", 'p'},
-    {"fingerprint", "", 'l'},
-    {"check_signature", "pp", 'i'},
-    {"hyper_defaults", "plp", 'i'},
-    {"state_bytes", "pip", 'l'},
-    {"states_count", "plp", 'l'},
-    {"states_bytes", "plp", 'l'},
-    {"states_place", "plppp", 'i'},
-    {"states_init", "plp", 'i'},
-    {"plan_create", "plppp", 'i'},
-    {"plan_rebind", "pplp", 'i'},
-    {"plan_workspace_bytes", "p", 'l'},
-    {"plan_destroy", "p", 'v'},
-    {"step", "pppp", 'i'},
+    {"manifest", "", 'p'},          {"signature", "", 'p'},
+    {"fingerprint", "", 'l'},       {"check_signature", "pp", 'i'},
+    {"hyper_defaults", "plp", 'i'}, {"state_bytes", "pip", 'l'},
+    {"states_count", "plp", 'l'},   {"states_bytes", "plp", 'l'},
+    {"states_place", "plppp", 'i'}, {"states_init", "plp", 'i'},
+    {"plan_create", "plppp", 'i'},  {"plan_rebind", "pplp", 'i'},
+    {"plan_target", "p", 'p'},      {"plan_workspace_bytes", "p", 'l'},
+    {"plan_destroy", "p", 'v'},     {"step", "pppp", 'i'},
 };
 
 static Type getType(MLIRContext *context, char code) {
@@ -72,23 +66,46 @@ static void emitEntryPoint(ImplicitLocOpBuilder &b, ModuleOp module, StringRef p
   LLVM::ReturnOp::create(b, LLVM::CallOp::create(b, driver, arguments).getResults());
 }
 
+static std::string getTableName(const CpuTarget &path) { return ("artifact_" + path.getSuffix()).str(); }
+
+static std::string describe(const ProgramLayout &layout, ArrayRef<CpuTarget> paths) {
+  SmallVector<CodePath> described;
+  for (const CpuTarget &path : paths)
+    described.push_back({path.name, path.features});
+  return emitManifest(layout, described);
+}
+
 namespace {
 struct CpuEmitArtifact : descent::impl::CpuEmitArtifactBase<CpuEmitArtifact> {
   using CpuEmitArtifactBase::CpuEmitArtifactBase;
 
   void runOnOperation() override {
-    std::optional<CpuTarget> found = findCpuTarget(target);
-    if (!found) {
-      emitError(getOperation().getLoc(), "there is no target '") << target << "' that this machine knows";
+    SmallVector<CpuTarget> all;
+    if (failed(findPaths(all)))
       return signalPassFailure();
-    }
     SymbolTable symbols(getOperation());
     for (ProgramOp program : llvm::make_early_inc_range(getOperation().getOps<ProgramOp>()))
-      if (failed(emit(program, *found, symbols)))
+      if (failed(emit(program, all, symbols)))
         return signalPassFailure();
   }
 
-  LogicalResult emit(ProgramOp program, const CpuTarget &target, SymbolTable &symbols) {
+  /// The targets of all paths; of this module's, `target`, alone if there are no others.
+  LogicalResult findPaths(SmallVectorImpl<CpuTarget> &all) {
+    SmallVector<std::string> names(paths.begin(), paths.end());
+    if (names.empty())
+      names.push_back(target);
+    for (StringRef name : names) {
+      std::optional<CpuTarget> found = findCpuTarget(name);
+      if (!found)
+        return emitError(getOperation().getLoc(), "there is no target '") << name << "' that this machine knows";
+      all.push_back(*found);
+    }
+    if (!llvm::is_contained(names, target))
+      return emitError(getOperation().getLoc(), "the target '") << target << "' is not among the artifact's paths";
+    return success();
+  }
+
+  LogicalResult emit(ProgramOp program, ArrayRef<CpuTarget> all, SymbolTable &symbols) {
     ProgramLayout layout(program);
     for (const TrackLayout &track : layout.tracks)
       for (Operation *stage : track.stages) {
@@ -100,7 +117,17 @@ struct CpuEmitArtifact : descent::impl::CpuEmitArtifactBase<CpuEmitArtifact> {
     std::string name = program.getSymName().str();
     ImplicitLocOpBuilder b(program.getLoc(), getOperation().getBody(), getOperation().getBody()->end());
     ConstantTables tables(b, symbols, name + "_");
-    FlatSymbolRefAttr artifact = emitArtifactTables(tables, layout, target);
+    const auto *own =
+        llvm::find_if(all, [&](const CpuTarget &path) { return path.name == findCpuTarget(target)->name; });
+    Constant next = own + 1 == all.end() ? Constant::null() : tables.declare(getTableName(own[1]));
+    if (own != all.begin()) {
+      // What all paths have in common is asked of the first.
+      tables.addHidden(getTableName(*own), emitArtifactTables(tables, layout, *own, "", next));
+      symbols.erase(program);
+      return success();
+    }
+    FlatSymbolRefAttr artifact =
+        tables.add("artifact", emitArtifactTables(tables, layout, *own, describe(layout, all), next));
     symbols.erase(program);
     for (const EntryPoint &point : entryPoints)
       emitEntryPoint(b, getOperation(), name, artifact, point);

@@ -1,4 +1,4 @@
-// From the LLVM dialect to LLVM IR, assembly and object code.
+// From plans to LLVM IR, assembly and object code, for several processors at once.
 #include "descent/Target/Cpu/Cpu.h"
 
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -7,8 +7,10 @@
 #include "llvm/Analysis/LoopAnalysisManager.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/Parallel.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
@@ -21,27 +23,40 @@ void descent::registerCpuTranslations(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
 }
 
-LogicalResult descent::lowerPlanToLLVM(ModuleOp module, const CpuOptions &options) {
+static void buildPipeline(OpPassManager &passes, const CpuTarget &target, ArrayRef<CpuTarget> paths) {
+  buildPlanToLoopsPipeline(passes, target);
+  buildCpuArtifactPipeline(passes, target, paths);
+  buildLoopsToLLVMPipeline(passes, target);
+}
+
+LogicalResult descent::lowerPlanToLLVM(ModuleOp module, const CpuTarget &target, ArrayRef<CpuTarget> paths) {
   PassManager passes(module.getContext());
   if (failed(applyPassManagerCLOptions(passes)))
     return failure();
-  buildPlanToLoopsPipeline(passes, options.target.vectorBits);
-  buildCpuArtifactPipeline(passes, options.target.name);
-  buildLoopsToLLVMPipeline(passes);
+  buildPipeline(passes, target, paths);
   return passes.run(module);
 }
 
-static std::unique_ptr<llvm::TargetMachine> createTargetMachine(const CpuTarget &target, std::string &error) {
+/// Those of the architectures that CpuTarget.cpp knows.
+static void initializeCodeGenerators() {
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
   LLVMInitializeX86AsmPrinter();
+  LLVMInitializeAArch64TargetInfo();
+  LLVMInitializeAArch64Target();
+  LLVMInitializeAArch64TargetMC();
+  LLVMInitializeAArch64AsmPrinter();
+}
+
+static std::unique_ptr<llvm::TargetMachine> createTargetMachine(const CpuTarget &target, std::string &error) {
   llvm::Triple triple(target.triple);
   const llvm::Target *found = llvm::TargetRegistry::lookupTarget(triple, error);
   if (!found)
     return nullptr;
+  // What a function may use is its own attribute: entry points run on any processor.
   return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(
-      triple, target.cpu, "", llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+      triple, "", "", llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
 }
 
 /// Kernels are the artifact's own: only the entry points, which the tables' users call, are seen outside.
@@ -49,11 +64,13 @@ static void setFunctionAttributes(llvm::Module &module, const CpuTarget &target)
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+    function.addFnAttr("frame-pointer", "none");
+    if (!function.hasLocalLinkage())
+      continue;
     function.addFnAttr("target-cpu", target.cpu);
     function.addFnAttr("tune-cpu", target.tune);
     function.addFnAttr("prefer-vector-width", std::to_string(target.vectorBits));
-    function.addFnAttr(llvm::Attribute::NoUnwind);
-    function.addFnAttr("frame-pointer", "none");
   }
 }
 
@@ -76,7 +93,12 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
 }
 
 static LogicalResult emitMachineCode(llvm::Module &module, llvm::TargetMachine &machine, CpuOutput output,
-                                     llvm::raw_pwrite_stream &os) {
+                                     SmallVectorImpl<char> &bytes) {
+  llvm::raw_svector_ostream os(bytes);
+  if (output == CpuOutput::LLVMIR) {
+    module.print(os, nullptr);
+    return success();
+  }
   llvm::legacy::PassManager passes;
   auto type = output == CpuOutput::Assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
   if (machine.addPassesToEmitFile(passes, os, nullptr, type))
@@ -85,27 +107,96 @@ static LogicalResult emitMachineCode(llvm::Module &module, llvm::TargetMachine &
   return success();
 }
 
+namespace {
+/// One of the artifact's code paths on its way from the plan.
+struct PathCompiler {
+  OwningOpRef<ModuleOp> lowered;
+  std::unique_ptr<llvm::TargetMachine> machine;
+  std::unique_ptr<llvm::Module> module;
+
+  LogicalResult compile(const CpuTarget &target, ArrayRef<CpuTarget> paths, llvm::LLVMContext &context);
+};
+} // namespace
+
+LogicalResult PathCompiler::compile(const CpuTarget &target, ArrayRef<CpuTarget> paths, llvm::LLVMContext &context) {
+  std::string error;
+  machine = createTargetMachine(target, error);
+  if (!machine)
+    return lowered->emitError("no code generator for '") << target.triple << "': " << error;
+  if (failed(lowerPlanToLLVM(*lowered, target, paths)))
+    return failure();
+  module = translateModuleToLLVMIR(*lowered, context);
+  if (!module)
+    return lowered->emitError("does not translate to LLVM IR");
+  module->setTargetTriple(machine->getTargetTriple());
+  module->setDataLayout(machine->createDataLayout());
+  setFunctionAttributes(*module, target);
+  optimize(*module, *machine);
+  return success();
+}
+
+/// The paths' objects, each by a thread of its own.
+static LogicalResult emitObject(MutableArrayRef<PathCompiler> compilers, ArrayRef<CpuTarget> paths,
+                                SmallVectorImpl<char> &bytes) {
+  SmallVector<SmallVector<char, 0>, 0> objects(paths.size());
+  std::atomic<bool> hasFailed = false;
+  auto compile = [&](size_t i) {
+    llvm::LLVMContext context;
+    PathCompiler compiler = std::move(compilers[i]);
+    if (failed(compiler.compile(paths[i], paths, context)) ||
+        failed(emitMachineCode(*compiler.module, *compiler.machine, CpuOutput::Object, objects[i])))
+      hasFailed = true;
+  };
+  MLIRContext *context = compilers.front().lowered->getContext();
+  Location location = compilers.front().lowered->getLoc();
+  if (context->isMultithreadingEnabled())
+    llvm::parallelFor(0, paths.size(), compile);
+  else
+    llvm::for_each(llvm::seq(paths.size()), compile);
+  if (hasFailed)
+    return failure();
+  if (objects.size() > 1)
+    return mergeObjects(location, objects, bytes);
+  llvm::append_range(bytes, objects.front());
+  return success();
+}
+
+/// LLVM IR or assembly of all paths in one module.
+static LogicalResult emitText(MutableArrayRef<PathCompiler> compilers, ArrayRef<CpuTarget> paths, CpuOutput output,
+                              SmallVectorImpl<char> &bytes) {
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> all;
+  for (auto [compiler, target] : llvm::zip(compilers, paths)) {
+    if (failed(compiler.compile(target, paths, context)))
+      return failure();
+    if (!all)
+      all = std::move(compiler.module);
+    else if (llvm::Linker::linkModules(*all, std::move(compiler.module)))
+      return compiler.lowered->emitError("does not link with the other code paths");
+  }
+  return emitMachineCode(*all, *compilers.front().machine, output, bytes);
+}
+
+/// Passes may not load dialects while others run in the same context.
+static void loadDialects(MLIRContext *context, ArrayRef<CpuTarget> paths) {
+  DialectRegistry dialects;
+  PassManager passes(context);
+  for (const CpuTarget &target : paths)
+    buildPipeline(passes, target, paths);
+  passes.getDependentDialects(dialects);
+  context->appendDialectRegistry(dialects);
+  for (StringRef name : dialects.getDialectNames())
+    context->getOrLoadDialect(name);
+}
+
 LogicalResult descent::emitCpuCode(ModuleOp module, const CpuOptions &options, CpuOutput output,
                                    SmallVectorImpl<char> &bytes) {
-  std::string error;
-  std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(options.target, error);
-  if (!machine)
-    return module.emitError("no code generator for '") << options.target.triple << "': " << error;
-  llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(module, context);
-  if (!translated)
-    return module.emitError("does not translate to LLVM IR");
-  translated->setTargetTriple(machine->getTargetTriple());
-  translated->setDataLayout(machine->createDataLayout());
-  setFunctionAttributes(*translated, options.target);
-  optimize(*translated, *machine);
-
-  llvm::raw_svector_ostream os(bytes);
-  if (output == CpuOutput::LLVMIR) {
-    translated->print(os, nullptr);
-    return success();
-  }
-  if (failed(emitMachineCode(*translated, *machine, output, os)))
-    return module.emitError("the code generator cannot write this kind of file");
-  return success();
+  initializeCodeGenerators();
+  loadDialects(module.getContext(), options.paths);
+  SmallVector<PathCompiler, 0> compilers(options.paths.size());
+  for (PathCompiler &compiler : compilers)
+    compiler.lowered = module.clone();
+  if (output == CpuOutput::Object)
+    return emitObject(compilers, options.paths, bytes);
+  return emitText(compilers, options.paths, output, bytes);
 }

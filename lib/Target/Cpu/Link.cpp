@@ -55,6 +55,9 @@ static LogicalResult runLinker(Location location, StringRef linker, ArrayRef<Str
 
 LogicalResult descent::linkSharedObject(Location location, StringRef name, const CpuOptions &options,
                                         SmallVectorImpl<char> &bytes) {
+  if (!runsOnThisArchitecture(options.paths.front()))
+    return emitError(location, "cannot link a shared object for ")
+           << options.paths.front().name << " on this machine; write an object file (.o) and link it there";
   SmallString<128> folder;
   if (std::error_code code = llvm::sys::fs::createUniqueDirectory("descent", folder))
     return emitError(location, "cannot create a temporary folder: ") << code.message();

@@ -11,20 +11,26 @@
 using namespace mlir;
 using namespace descent;
 
-void descent::buildPlanToLoopsPipeline(OpPassManager &passes, unsigned vectorBits) {
-  passes.addPass(createConvertPlanToLoops({vectorBits}));
+void descent::buildPlanToLoopsPipeline(OpPassManager &passes, const CpuTarget &target) {
+  passes.addPass(createConvertPlanToLoops({target.vectorBits}));
   passes.addNestedPass<func::FuncOp>(createCSEPass());
 }
 
-void descent::buildCpuArtifactPipeline(OpPassManager &passes, StringRef target) {
+void descent::buildCpuArtifactPipeline(OpPassManager &passes, const CpuTarget &target, ArrayRef<CpuTarget> paths) {
+  CpuEmitArtifactOptions options;
+  options.target = target.name.str();
+  for (const CpuTarget &path : paths)
+    options.paths.push_back(path.name.str());
   passes.addPass(createCpuBindKernels());
-  passes.addPass(createCpuEmitArtifact({target.str()}));
+  passes.addPass(createCpuEmitArtifact(options));
 }
 
-void descent::buildLoopsToLLVMPipeline(OpPassManager &passes) {
+void descent::buildLoopsToLLVMPipeline(OpPassManager &passes, const CpuTarget &target) {
   // Control flow is blocks, and memrefs have neither casts nor metadata operations.
   passes.addPass(createSCFToControlFlowPass());
   passes.addPass(memref::createExpandStridedMetadataPass());
+  if (!target.hasFma)
+    passes.addPass(createCpuSplitFma());
   // Rounding to bf16 is integer arithmetic, which LLVM would otherwise call a library for; so are rounded divisions.
   passes.addPass(createCpuExpandBf16());
   passes.addPass(arith::createArithExpandOpsPass());
@@ -48,9 +54,13 @@ void descent::registerCpuPipelines() {
   PassPipelineRegistration<CpuPipelineOptions>(
       "plan-to-cpu", "compile plans to the LLVM dialect: kernels, tables and entry points",
       [](OpPassManager &passes, const CpuPipelineOptions &options) {
-        std::optional<CpuTarget> target = findCpuTarget(options.target);
-        buildPlanToLoopsPipeline(passes, options.vectorBits ? options.vectorBits : target ? target->vectorBits : 256);
-        buildCpuArtifactPipeline(passes, options.target);
-        buildLoopsToLLVMPipeline(passes);
+        // A target that is not known is refused when its pass runs.
+        CpuTarget target = findCpuTarget(options.target).value_or(getCpuTargets().back());
+        if (options.vectorBits)
+          target.vectorBits = options.vectorBits;
+        buildPlanToLoopsPipeline(passes, target);
+        passes.addPass(createCpuBindKernels());
+        passes.addPass(createCpuEmitArtifact({options.target, {}}));
+        buildLoopsToLLVMPipeline(passes, target);
       });
 }

@@ -1,3 +1,5 @@
+// RUN: descent-opt %s -convert-plan-to-loops -cpu-bind-kernels -cpu-emit-artifact='target=cpu:avx2 paths=cpu:avx512,cpu:avx2,cpu:sse4' \
+// RUN:   | FileCheck %s --check-prefix=SECOND
 // RUN: descent-opt %s -convert-plan-to-loops -cpu-bind-kernels -cpu-emit-artifact=target=cpu:avx2 | FileCheck %s
 
 plan.program @tiny segments 2 {
@@ -39,3 +41,9 @@ plan.program @tiny segments 2 {
 // CHECK: llvm.func @tiny_step(%[[PLAN:.*]]: !llvm.ptr, %[[STEP:.*]]: !llvm.ptr, %[[RESULT:.*]]: !llvm.ptr, %[[ERROR:.*]]: !llvm.ptr) -> i32
 // CHECK: %[[TABLE:.*]] = llvm.mlir.addressof @tiny_artifact
 // CHECK: llvm.call @descent_rt_step(%[[TABLE]], %[[PLAN]], %[[STEP]], %[[RESULT]], %[[ERROR]])
+
+// The second of three code paths: its tables are found by the first's, find the third's, and are no program's own.
+// SECOND-DAG: llvm.mlir.global external hidden constant @tiny_artifact_avx2()
+// SECOND-DAG: llvm.mlir.global external hidden constant @tiny_artifact_sse4()
+// SECOND-DAG: llvm.mlir.addressof @tiny_artifact_sse4
+// SECOND-NOT: @tiny_step

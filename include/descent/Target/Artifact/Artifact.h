@@ -12,8 +12,13 @@ std::string emitSignature(const ProgramLayout &layout);
 /// FNV-1a, 64 bits, of a signature.
 uint64_t getFingerprint(llvm::StringRef signature);
 
+/// A code path of an artifact: its target, and the instruction sets that a processor must have for it.
+struct CodePath {
+  llvm::StringRef target, features;
+};
+
 /// JSON that describes the artifact to programs that load it.
-std::string emitManifest(const ProgramLayout &layout, llvm::StringRef target, llvm::StringRef cpuFeatures);
+std::string emitManifest(const ProgramLayout &layout, llvm::ArrayRef<CodePath> paths);
 
 /// The C header of the artifact; contains the text of descent.h.
 std::string emitHeader(ProgramOp program);

@@ -19,11 +19,11 @@ struct CpuPipelineOptions : mlir::PassPipelineOptions<CpuPipelineOptions> {
 };
 
 /// plan -> plan with a kernel of loops and vectors for every stage.
-void buildPlanToLoopsPipeline(mlir::OpPassManager &passes, unsigned vectorBits);
-/// plan with kernels -> tables and functions; no program is left.
-void buildCpuArtifactPipeline(mlir::OpPassManager &passes, llvm::StringRef target);
+void buildPlanToLoopsPipeline(mlir::OpPassManager &passes, const CpuTarget &target);
+/// plan with kernels -> tables and functions; no program is left. `paths` are the targets of the whole artifact.
+void buildCpuArtifactPipeline(mlir::OpPassManager &passes, const CpuTarget &target, llvm::ArrayRef<CpuTarget> paths);
 /// loops, vectors and memrefs -> the LLVM dialect alone.
-void buildLoopsToLLVMPipeline(mlir::OpPassManager &passes);
+void buildLoopsToLLVMPipeline(mlir::OpPassManager &passes, const CpuTarget &target);
 
 /// Registers the CPU's passes, and `plan-to-cpu`: all of the above.
 void registerCpuPipelines();
@@ -34,20 +34,25 @@ void registerCpuTranslations(mlir::DialectRegistry &registry);
 enum class CpuOutput { LLVMIR, Assembly, Object };
 
 struct CpuOptions {
-  CpuTarget target;
+  /// The code paths of the artifact, the best first; all of one architecture.
+  llvm::SmallVector<CpuTarget> paths;
   /// A C compiler for linking shared objects; empty: the one that built Descent, or `cc`.
   std::string linker;
   /// libdescent_runtime.a; empty: the one beside this program, or the one built with it.
   std::string runtimeLibrary;
 };
 
-/// Lowers the module's programs down to the LLVM dialect, in place.
-mlir::LogicalResult lowerPlanToLLVM(mlir::ModuleOp module, const CpuOptions &options);
+/// Lowers the module's programs down to the LLVM dialect for one of the paths, in place.
+mlir::LogicalResult lowerPlanToLLVM(mlir::ModuleOp module, const CpuTarget &target, llvm::ArrayRef<CpuTarget> paths);
 
-/// Translates a module of the LLVM dialect, optimizes it and appends the output's bytes. Errors go to the module's
-/// context.
+/// Compiles the module's programs for all paths and appends the output's bytes. The module is left as it is. Errors go
+/// to its context.
 mlir::LogicalResult emitCpuCode(mlir::ModuleOp module, const CpuOptions &options, CpuOutput output,
                                 llvm::SmallVectorImpl<char> &bytes);
+
+/// One relocatable ELF file of several, as `ld -r` makes it. Fails on what code generators do not write.
+mlir::LogicalResult mergeObjects(mlir::Location location, llvm::ArrayRef<llvm::SmallVector<char, 0>> objects,
+                                 llvm::SmallVectorImpl<char> &bytes);
 
 /// Links an object and the step driver to a shared object that exports `<name>_*` only. `bytes` is the one, then the
 /// other.

@@ -15,12 +15,24 @@ struct CpuTarget {
   llvm::StringRef tune;     // of LLVM: what they are scheduled for
   llvm::StringRef features; // what a processor must have, as the step driver checks it
   unsigned vectorBits;
+  bool hasFma; // multiplies and adds with one rounding
+
+  /// The name without its kind, which symbols end in: "avx2".
+  llvm::StringRef getSuffix() const { return name.substr(name.find(':') + 1); }
 };
 
+/// All of them; those of one architecture together, the best first.
 llvm::ArrayRef<CpuTarget> getCpuTargets();
 
-/// The target of that name; `cpu:native` (or `cpu`) is the largest that this machine can run. Nothing if there is none.
+/// Whether a machine of this kind could run it, in another model at least.
+bool runsOnThisArchitecture(const CpuTarget &target);
+
+/// The target of that name; `cpu:native` is the best that this machine can run. Nothing if there is none.
 std::optional<CpuTarget> findCpuTarget(llvm::StringRef name);
+
+/// The targets that `names` asks for, the best first: one as above, several joined by `+` (`cpu:avx2+avx512`), or
+/// `cpu`, all of this machine's architecture. None if a name is unknown or the architectures differ.
+llvm::SmallVector<CpuTarget> findCpuTargets(llvm::StringRef names);
 
 } // namespace descent
 

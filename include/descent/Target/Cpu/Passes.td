@@ -20,13 +20,27 @@ def CpuEmitArtifact : Pass<"cpu-emit-artifact", "::mlir::ModuleOp"> {
   let summary = "replace programs by the constant tables that the step driver reads";
   let description = [{
     Requires an entry for every stage (`cpu-bind-kernels`). Emits the tables of artifact.h as internal constants, with
-    the manifest, the signature of the states and its fingerprint, and the exported functions `<program>_step` and so
-    on, which call the step driver with these tables. Guarantees the layout of artifact.h on 64-bit machines. Erases the
-    program. Fails on an unknown target or a stage without an entry.
+    the manifest, the signature of the states and its fingerprint. The tables link to those
+    of the next of `paths`, which are declared. For the first path, also emits the exported functions `<program>_step`
+    and so on, which call the step driver with its tables; those of the others are `<program>_artifact_<target>`.
+    Guarantees the layout of artifact.h on 64-bit machines. Erases the program. Fails on an unknown target or a stage
+    without an entry.
   }];
-  let options = [Option<"target", "target", "std::string", "\"cpu:native\"",
-    "the processors that the kernels are for">];
+  let options = [
+    Option<"target", "target", "std::string", "\"cpu:native\"", "the processors that the kernels are for">,
+    ListOption<"paths", "paths", "std::string", "all targets of the artifact, the best first; none: the target alone">
+  ];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def CpuSplitFma : Pass<"cpu-split-fma"> {
+  let summary = "compute fused multiply-adds in two roundings";
+  let description = [{
+    Requires nothing. Turns `vector.fma` and `math.fma` into `arith.mulf` and `arith.addf`, for processors that have no
+    such instruction: LLVM would call a library for each entry. Guarantees the value up to one rounding. Leaves all else
+    alone. Never fails.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
 def CpuExpandBf16 : Pass<"cpu-expand-bf16"> {

@@ -1,0 +1,21 @@
+// RUN: descent-opt %s -cpu-split-fma | FileCheck %s
+
+// CHECK-LABEL: func.func @fused_pairs_are_split
+func.func @fused_pairs_are_split(%a: vector<4xf32>, %b: vector<4xf32>, %c: vector<4xf32>, %x: f64) -> (vector<4xf32>, f64) {
+  // CHECK: %[[PRODUCT:.*]] = arith.mulf %arg0, %arg1 : vector<4xf32>
+  // CHECK: arith.addf %[[PRODUCT]], %arg2 : vector<4xf32>
+  %d = vector.fma %a, %b, %c : vector<4xf32>
+  // CHECK: %[[SQUARE:.*]] = arith.mulf %arg3, %arg3 : f64
+  // CHECK: arith.addf %[[SQUARE]], %arg3 : f64
+  %y = math.fma %x, %x, %x : f64
+  return %d, %y : vector<4xf32>, f64
+}
+
+// CHECK-LABEL: func.func @other_arithmetic_is_left
+func.func @other_arithmetic_is_left(%a: f32, %b: f32) -> f32 {
+  // CHECK: math.sqrt
+  // CHECK: arith.mulf
+  %s = math.sqrt %a : f32
+  %m = arith.mulf %s, %b : f32
+  return %m : f32
+}
