@@ -147,6 +147,7 @@ SUITES = [
     Suite("python", run_pytest, "test/Python"),
     Suite("integration", run_pytest, "test/Integration"),
     Suite("examples", run_pytest, "test/Examples"),
+    Suite("benchmarks", run_pytest, "test/Benchmarks"),
     Suite("fuzz", run_pytest, "test/Fuzz"),
     Suite("sanitized-lit", run_lit, sanitized=True),
     Suite("sanitized-fuzz", run_pytest, "test/Fuzz", sanitized=True),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building needs on Debian 12, and a Python environment in .venv. Changes nothing that is there already.
+# Installs what building needs on Debian 12, and a Python environment in .venv with descent-run. Keeps what is there.
 # usage: scripts/setup.sh [--tests]     --tests: also pytest and, if it can be had, PyTorch
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
@@ -117,10 +117,25 @@ set_up_torch() {
   has_torch || echo "setup: no PyTorch; the tests that compare with it will be skipped"
 }
 
+# Runs the sources of this tree: nothing is copied that could grow old.
+install_descent_run() {
+  cat >"$venv/bin/descent-run.new" <<TEXT
+#!$venv/bin/python3
+import os, sys
+sys.path.insert(0, "$root/python")
+os.environ.setdefault("DESCENT_BUILD", "$build")
+from descent.run.main import main
+sys.exit(main())
+TEXT
+  chmod +x "$venv/bin/descent-run.new"
+  mv "$venv/bin/descent-run.new" "$venv/bin/descent-run"
+}
+
 mkdir -p "$build"
 set_up_system
 set_up_venv
 set_up_requirements requirements.txt
+install_descent_run
 if [ "$tests" = yes ]; then
   set_up_requirements requirements-test.txt
   set_up_torch
