@@ -87,7 +87,7 @@ def describe_against(against: Against) -> str:
 def as_json(job: Job, shapes: str, findings: Sequence[Finding] | None, timings: Sequence[Timing]) -> dict[str, Any]:
     return {
         "name": job.artifact.name,
-        "target": job.artifact.manifest["target"],
+        "targets": list(job.artifact.targets),
         "shapes": shapes,
         "elements": job.elements,
         "tensors": [
