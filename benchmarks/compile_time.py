@@ -1,35 +1,56 @@
 #!/usr/bin/env python3
-"""Seconds and memory that descent-compile takes for every rule of the library, and for a recipe of several groups.
+"""Seconds and memory that descent-compile takes for every rule of the library, and for recipes of several groups.
 
     .venv/bin/python3 benchmarks/compile_time.py
 
 Each run is a process of its own; its peak of resident memory is the kernel's (rusage), and includes the linker that it
-calls for a shared object.
+calls for a shared object. Beside them stands what torch.compile takes for a step of AdamW and of Muon on GPT-2 124M,
+from its first call to its end, in a process of its own and with nothing cached.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import machine
+import pairs
 
-ROOT = Path(__file__).resolve().parent.parent
-COMPILER = ROOT / "build" / "bin" / "descent-compile"
-RULES = ROOT / "lib" / "Optimizers"
-RECIPES = (ROOT / "examples" / "gpt" / "lanton.mlir",)
+import descent
+from descent.run.against import prepare_torch, torch_step, variants
+from descent.run.shapes import parse_shapes
+from descent.run.workload import Workload, plan_job
+
+COMPILER = pairs.ROOT / "build" / "bin" / "descent-compile"
+RULES = pairs.ROOT / "lib" / "Optimizers"
+RECIPES = sorted((pairs.ROOT / "benchmarks" / "recipes").glob("*.mlir"))
+# For one instruction set, and for all of them in one object.
+WANTED, WANTED_OF_ALL = 1.0, 2.5
+TORCH = {"adamw": (), "muon_torch": ("--stored", "out_in", "--class", "matrix")}
+QUICK_SHAPES = "48x96,96"
 
 
 @dataclass(frozen=True)
 class Subject:
     name: str
     arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Of several runs: the median of the seconds, the slowest, and the peak of resident memory in MB."""
+
+    median: float
+    slowest: float
+    memory: float
 
 
 def subjects() -> list[Subject]:
@@ -40,7 +61,8 @@ def subjects() -> list[Subject]:
         # The costliest norm to compile: Newton-Schulz for a direction, and for a dual norm.
         options = ("--norm", "#descent.rms_to_rms", "--stored", "out_in") if given else ()
         found.append(Subject(name, (name, *options)))
-    return found + [Subject(f"recipe {path.stem}", (str(path),)) for path in RECIPES]
+    recipes = [path for path in RECIPES if "descent.recipe" in path.read_text()]
+    return found + [Subject(f"recipe {path.stem}", (str(path),)) for path in recipes]
 
 
 def run_once(arguments: tuple[str, ...], output: Path) -> tuple[float, float]:
@@ -56,22 +78,90 @@ def run_once(arguments: tuple[str, ...], output: Path) -> tuple[float, float]:
     return seconds, usage.ru_maxrss * 1024 / 1e6
 
 
+def run_often(arguments: tuple[str, ...], ending: str, runs: int) -> Taken:
+    with tempfile.TemporaryDirectory() as folder:
+        taken = [run_once(arguments, Path(folder) / f"rule.{ending}") for _ in range(runs)]
+    seconds = [one for one, _ in taken]
+    return Taken(statistics.median(seconds), max(seconds), max(size for _, size in taken))
+
+
+def time_torch(rule: str, quick: bool) -> float:
+    """In this process, which has compiled nothing before."""
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = descent.compile(rule, Path(folder) / "rule.so", *TORCH[rule])
+        job = plan_job(artifact, parse_shapes(QUICK_SHAPES if quick else "gpt2-124m").tensors, {})
+        threads = os.cpu_count() or 1
+        prepare_torch(threads)
+        (compiled,) = [variant for variant in variants(job) if variant.compiled]
+        step = torch_step(Workload(job, threads), compiled)
+        begin = time.perf_counter()
+        step()
+        return time.perf_counter() - begin
+
+
+def time_torch_apart(rule: str, quick: bool) -> float:
+    with tempfile.TemporaryDirectory() as cache:
+        command = [sys.executable, __file__, "--torch", rule, *(["--quick"] if quick else [])]
+        environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": cache}
+        finished = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, env=environment)
+    return float(finished.stdout.splitlines()[-1])
+
+
+def make_row(work: str, beside: str, own: float, other: float) -> pairs.Row:
+    ratio = other / own
+    return pairs.Row(work, beside, 1, own, other, ratio, ratio, ratio, 1.0)
+
+
+def report(runs: int, quick: bool, with_torch: bool) -> list[pairs.Row]:
+    print("\n".join(machine.describe()))
+    print(f"medians of {runs} runs each, and the slowest run; all: every instruction set in one shared object")
+    print(
+        f"\n{'':<22}" + "".join(f"{what:>10}{'slowest':>10}" for what in ("to .so", "to .o", "all")) + f"{'memory':>12}"
+    )
+    single: dict[str, float] = {}
+    every: dict[str, float] = {}
+    for subject in subjects()[: 1 if quick else None]:
+        everywhere = (*subject.arguments, "--target", "cpu")
+        found = [run_often(subject.arguments, ending, runs) for ending in ("so", "o")]
+        found.append(run_often(everywhere, "so", runs))
+        columns = "".join(f"{taken.median:>8.3f} s{taken.slowest:>8.3f} s" for taken in found)
+        print(f"{subject.name:<22}{columns}{max(taken.memory for taken in found):>9.0f} MB", flush=True)
+        single[subject.name], every[subject.name] = found[0].median, found[2].median
+    slowest, slowest_of_all = max(single, key=lambda name: single[name]), max(every, key=lambda name: every[name])
+    return [
+        make_row(f"compiling any rule, slowest: {slowest}", "a second", single[slowest], WANTED),
+        make_row(
+            f"all instruction sets, slowest: {slowest_of_all}", "2.5 seconds", every[slowest_of_all], WANTED_OF_ALL
+        ),
+        *(torch_rows(single, quick) if with_torch else []),
+    ]
+
+
+def torch_rows(single: dict[str, float], quick: bool) -> list[pairs.Row]:
+    rows = []
+    for rule in TORCH:
+        if rule in single:
+            cold = time_torch_apart(rule, quick)
+            rows.append(make_row(f"compiling {rule}", "torch.compile of its step, cold", single[rule], cold))
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="How long descent-compile takes, and how much memory.")
     parser.add_argument("--runs", type=int, default=9)
-    runs = parser.parse_args().runs
-    print("\n".join(machine.describe()))
-    print(f"medians of {runs} runs each, and the slowest run")
-    print(f"\n{'':<22}{'to .so':>10}{'slowest':>10}{'to .o':>10}{'slowest':>10}{'memory':>12}")
-    with tempfile.TemporaryDirectory() as folder:
-        for subject in subjects():
-            columns, memory = "", 0.0
-            for ending in ("so", "o"):
-                taken = [run_once(subject.arguments, Path(folder) / f"rule.{ending}") for _ in range(runs)]
-                seconds = [one for one, _ in taken]
-                memory = max(memory, *(size for _, size in taken))
-                columns += f"{statistics.median(seconds):>8.3f} s{max(seconds):>8.3f} s"
-            print(f"{subject.name:<22}{columns}{memory:>9.0f} MB", flush=True)
+    parser.add_argument("--quick", action="store_true", help="one rule, one run: does it run at all")
+    parser.add_argument("--json", help="write the rows of the page to this file")
+    parser.add_argument("--no-torch", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--torch", choices=list(TORCH), help="time torch.compile in this process, and print seconds")
+    options = parser.parse_args()
+    if options.torch:
+        print(time_torch(options.torch, options.quick))
+        return
+    with_torch = not options.no_torch and importlib.util.find_spec("torch") is not None
+    rows = report(1 if options.quick else options.runs, options.quick, with_torch)
+    print(f"\n{pairs.HEADING}\n" + "\n".join(row.line() for row in rows))
+    if options.json:
+        pairs.write_rows(options.json, rows)
 
 
 if __name__ == "__main__":

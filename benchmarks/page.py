@@ -3,31 +3,45 @@
 
     .venv/bin/python3 benchmarks/page.py
 
-`NAME.json` has the rows of a comparison (benchmarks/pairs.py), `NAME.txt` the output of a benchmark that has a text of
-its own. A part without results is left out.
+`NAME.json` has the figures that goals are for (benchmarks/goals.py), `NAME.txt` all that a benchmark printed. What has
+not run is left out.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import goals
+import machine
 import pairs
 
 PAGE = pairs.ROOT / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks
 
-This page is written by `benchmarks/run.sh`. In the first table each line is a pair that worked in one process, in
-turns, after both had been found to compute the same: medians, and the median of the ratios of speeds with the least and
-the largest. Above 1, Descent is faster. "Wanted" is the goal; a miss is in bold. Rounds in which other programs took
-more than a twentieth of the machine are left out where others were to be had.
+This page is written by `benchmarks/run.sh`, which runs what follows.
+
+```text
+{machine}
+```
+
+## Goals
+
+A line is a pair that worked in one process, in turns, after both had been found to compute the same: the medians, and
+the median of the ratios of speeds, with the least and the largest. Above 1, Descent is faster. Misses are in bold.
+Rounds in which other programs took more than a twentieth of the machine are left out where others were to be had.
+
+| work | beside | threads | Descent | the other | ratio (least, most) | wanted |
+|---|---|---|---|---|---|---|
+{rows}
 """
+# Why a goal is missed, by the beginning of the work's name.
+CAUSES: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one benchmark contributes to the page."""
+    """What one benchmark printed."""
 
     name: str
     title: str
@@ -35,7 +49,28 @@ class Part:
     text: str
 
 
-COMPARISONS = (
+PARTS = (
+    Part(
+        "adamw",
+        "AdamW",
+        "scripts/setup.sh --tests && .venv/bin/python3 benchmarks/adamw.py",
+        """One step of AdamW in f32, beside `torch.optim.AdamW` and beside a loop by hand
+([adamw_loop.c](../benchmarks/adamw_loop.c)) with the same streams: four read, three written. All are first checked
+against NumPy in float64. A pair shares one process and the same arrays; above 1, Descent is faster.""",
+    ),
+    Part(
+        "storage",
+        "Storage policies",
+        ".venv/bin/python3 benchmarks/storage.py",
+        "AdamW under policies of storage, in turns in one process.",
+    ),
+    Part(
+        "products",
+        "Matrix products",
+        ".venv/bin/python3 benchmarks/products.py",
+        "The products alone, beside OpenBLAS with its kernels for AVX-512 and for AVX2, and PyTorch, whose products of\n"
+        "bf16 are oneDNN's.",
+    ),
     Part(
         "newton_schulz",
         "Newton-Schulz",
@@ -46,35 +81,23 @@ COMPARISONS = (
         "models",
         "Steps of GPT-2 124M",
         ".venv/bin/python3 benchmarks/models.py",
-        "Muon for the hidden matrices beside `torch.optim.Muon`; LANTON, NorMuon and Scion for all tensors beside the "
-        "same\nwith PyTorch's operations.",
-    ),
-)
-TEXTS = (
-    Part(
-        "adamw",
-        "AdamW",
-        "scripts/setup.sh --tests && .venv/bin/python3 benchmarks/adamw.py",
-        "One step of AdamW in f32, beside `torch.optim.AdamW(fused=True)` and beside a loop by hand\n"
-        "([adamw_loop.c](../benchmarks/adamw_loop.c)) with the same streams: four read, three written. All are first "
-        "checked\nagainst NumPy in float64. A pair shares one process and the same arrays, and takes turns; above 1, "
-        "Descent is faster.",
+        """Muon for the hidden matrices beside `torch.optim.Muon`; LANTON, NorMuon and Scion for all tensors beside the
+same with PyTorch's operations.""",
     ),
     Part(
         "compile_time",
         "descent-compile",
         ".venv/bin/python3 benchmarks/compile_time.py",
-        "From a rule of the library, or a recipe of three groups, to a shared object (which calls the linker) and to "
-        "an object.",
+        """From a rule of the library, or a recipe of three groups, to a shared object (which calls the linker) and to
+an object.""",
     ),
     Part("build_time", "Building Descent", "benchmarks/build_time.sh", "In a copy of the sources, without ccache."),
 )
-HEADING = (
-    "| work | beside | threads | Descent | the other | ratio (least, most) | wanted |\n|---|---|---|---|---|---|---|"
-)
 
 
-def seconds(value: float) -> str:
+def seconds(value: float | None) -> str:
+    if value is None:
+        return ""
     return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.3g} ms" if value >= 1e-3 else f"{value * 1e6:.3g} us"
 
 
@@ -92,28 +115,26 @@ def line(row: pairs.Row) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def comparison(part: Part, file: Path) -> str:
-    document = json.loads(file.read_text())
-    rows = "\n".join(line(pairs.Row(**row)) for row in document["rows"])
-    machine = "\n".join(document["machine"])
-    return (
-        f"\n## {part.title}\n\n{part.text}\n\n```bash\n{part.command}\n```\n\n```text\n{machine}\n```\n\n"
-        f"{HEADING}\n{rows}\n"
-    )
+def causes(rows: list[pairs.Row]) -> str:
+    """Of the misses among the rows."""
+    missed = [cause for work, cause in CAUSES.items() if any(row.missed and row.work.startswith(work) for row in rows)]
+    return "\nWhat is missed, and why:\n\n" + "\n".join(f"- {cause}" for cause in missed) + "\n" if missed else ""
 
 
-def text(part: Part, file: Path) -> str:
-    return f"\n## {part.title}\n\n{part.text}\n\n```bash\n{part.command}\n```\n\n```text\n{file.read_text()}```\n"
+def section(part: Part, printed: str) -> str:
+    return f"\n## {part.title}\n\n{part.text}\n\n```bash\n{part.command}\n```\n\n```text\n{printed}```\n"
 
 
 def write(folder: Path, page: Path) -> None:
-    parts = [INTRODUCTION]
-    for render, ending, listed in ((comparison, "json", COMPARISONS), (text, "txt", TEXTS)):
-        for part in listed:
-            file = folder / f"{part.name}.{ending}"
-            if file.exists() and file.stat().st_size:
-                parts.append(render(part, file))
-    page.write_text("".join(parts))
+    rows = goals.read_rows(folder)
+    # How busy the machine was belongs to each benchmark.
+    described = "\n".join(text for text in machine.describe() if not text.startswith("load"))
+    text = INTRODUCTION.format(machine=described, rows="\n".join(map(line, rows))) + causes(rows)
+    for part in PARTS:
+        file = folder / f"{part.name}.txt"
+        if file.exists() and file.stat().st_size:
+            text += section(part, file.read_text())
+    page.write_text(text)
 
 
 if __name__ == "__main__":

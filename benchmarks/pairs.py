@@ -1,6 +1,6 @@
 """Pairs of implementations, timed in turns in one process for each pair and number of threads.
 
-A benchmark lists its pairs and calls `main`: it prints a table, and with `--rows FILE` writes what benchmarks/page.py
+A benchmark lists its pairs and calls `main`: it prints a table, and with `--json FILE` writes what benchmarks/page.py
 puts on the page. `--only TEXT` measures the pairs whose name has the text; `--quick` takes small sizes and few rounds.
 """
 
@@ -41,13 +41,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the page: seconds of both, and our speed over the other's."""
+    """One line of the page: seconds of both, where it is about one work, and our speed over the other's."""
 
     work: str
     beside: str
     threads: int
-    own: float
-    other: float
+    own: float | None
+    other: float | None
     ratio: float
     lowest: float
     highest: float
@@ -58,7 +58,7 @@ class Row:
         return self.ratio < self.target
 
     def line(self) -> str:
-        times = f"{self.own * 1e3:>11.3f} ms{self.other * 1e3:>11.3f} ms"
+        times = "".join(f"{'':>14}" if time is None else f"{time * 1e3:>11.3f} ms" for time in (self.own, self.other))
         ratio = f"{self.ratio:>7.2f} ({self.lowest:.2f} to {self.highest:.2f})"
         return f"{self.work:<38}{self.beside:<26}{self.threads:>3}{times}{ratio:<24}{self.target:>7g}" + (
             "  missed" if self.missed else ""
@@ -103,7 +103,7 @@ def parse_arguments(description: str) -> argparse.Namespace:
     parser.add_argument("--threads", default="1,2", help="numbers, separated by commas")
     parser.add_argument("--budget", type=float, default=8.0, help="seconds of undisturbed rounds for a pair")
     parser.add_argument("--quick", action="store_true", help="small sizes and few rounds: does it run at all")
-    parser.add_argument("--rows", help="write the rows to this file too")
+    parser.add_argument("--json", help="write the rows to this file too")
     parser.add_argument("--pair", help="measure one pair in this process, and print JSON")
     return parser.parse_args()
 
@@ -123,5 +123,5 @@ def main(description: str, pairs: Sequence[Pair]) -> None:
         for count in threads[:1] if options.quick else threads:
             row = measure_pair(pair, count, True, 0.0) if options.quick else measure_apart(pair, count, options)
             print(row.line(), flush=True)
-            if options.rows:
-                write_rows(options.rows, [row])
+            if options.json:
+                write_rows(options.json, [row])
