@@ -54,9 +54,9 @@ PARTS = (
         "adamw",
         "AdamW",
         "scripts/setup.sh --tests && .venv/bin/python3 benchmarks/adamw.py",
-        """One step of AdamW in f32, beside `torch.optim.AdamW` and beside a loop by hand
+        """One step of AdamW in f32, beside `torch.optim.AdamW` and a loop by hand
 ([adamw_loop.c](../benchmarks/adamw_loop.c)) with the same streams: four read, three written. All are first checked
-against NumPy in float64. A pair shares one process and the same arrays; above 1, Descent is faster.""",
+against NumPy in float64.""",
     ),
     Part(
         "storage",
@@ -68,8 +68,8 @@ against NumPy in float64. A pair shares one process and the same arrays; above 1
         "products",
         "Matrix products",
         ".venv/bin/python3 benchmarks/products.py",
-        "The products alone, beside OpenBLAS with its kernels for AVX-512 and for AVX2, and PyTorch, whose products of\n"
-        "bf16 are oneDNN's.",
+        """The products alone, beside OpenBLAS with its kernels for AVX-512 and for AVX2, and PyTorch, whose products of
+bf16 are oneDNN's.""",
     ),
     Part(
         "newton_schulz",

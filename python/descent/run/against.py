@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .checking import EPS_OF_PRODUCTS
 from .errors import Refused
-from .rounds import Comparison, compare
-from .workload import WEIGHT_SIZE, Job, Workload, norm, random_numbers
+from .rounds import Comparison, compare, time_once
+from .workload import WEIGHT_SIZE, Job, Workload, bytes_of, check_memory, norm, random_numbers
 
 if TYPE_CHECKING:
     from .torch_rules import GroupWork
@@ -54,14 +53,16 @@ def require_torch() -> Any:
 def variants(job: Job) -> list[Variant]:
     rules = {group["rule"] for group in job.artifact.manifest["groups"]}
     fused, foreach = (("fused", True),), (("foreach", True),)
+    # Its count of steps is a tensor then: else every step is compiled anew.
+    compiled = (*foreach, ("capturable", True))
     if rules == {"adamw"}:
         return [
             Variant("torch fused", options=fused),
             Variant("torch foreach", options=foreach),
-            Variant("torch.compile", compiled=True, options=foreach),
+            Variant("torch.compile", compiled=True, options=compiled),
         ]
     # The options are of an AdamW in a recipe.
-    return [Variant("torch eager", options=fused), Variant("torch.compile", compiled=True, options=foreach)]
+    return [Variant("torch eager", options=fused), Variant("torch.compile", compiled=True, options=compiled)]
 
 
 def check_comparable(job: Job) -> None:
@@ -118,15 +119,24 @@ def _groups(work: Workload) -> Iterator[GroupWork]:
             yield GroupWork(raw["rule"], raw["norm"], raw["stored"], hyper, weights, gradients)
 
 
-def compare_numbers(job: Job, variant: Variant, threads: int) -> None:
-    """Refuses to time two that do not compute the same."""
+def one_of_each(job: Job) -> Job:
+    """A tensor of each shape and kind: enough to compare numbers."""
+    distinct = {(tensor.kind, tensor.shape): tensor for tensor in job.tensors}
+    return replace(job, tensors=tuple(distinct.values()))
+
+
+def compare_numbers(job: Job, variant: Variant, threads: int) -> float:
+    """Refuses to time two that do not compute the same. Returns the seconds of PyTorch's first call."""
+    job = one_of_each(job)
+    check_memory(3 * bytes_of(job), "comparing numbers with PyTorch")
     ours, theirs = Workload(job, threads), Workload(job, threads)
     step = torch_step(theirs, variant)
+    seconds = [0.0] * STEPS
     for t in range(1, STEPS + 1):
         for work in (ours, theirs):
             work.new_gradients(t)
         ours.step()
-        step()
+        seconds[t - 1] = time_once(step)
     ours.close()
     theirs.close()
     for index, tensor in enumerate(job.tensors):
@@ -139,6 +149,7 @@ def compare_numbers(job: Job, variant: Variant, threads: int) -> None:
                 f"'{variant.name}' computes something else: after {STEPS} steps '{tensor.name}' differs by "
                 f"{apart:.3g}, where the updates are {moved:.3g} and {close * moved:.3g} is rounding"
             )
+    return seconds[0]
 
 
 def prepare_torch(threads: int) -> None:
@@ -149,11 +160,11 @@ def prepare_torch(threads: int) -> None:
 
 
 def against_torch(work: Workload, variant: Variant, threads: int, budget: float) -> Against:
-    """`work` is ours, already warm. PyTorch works on the same arrays, with states of its own."""
+    """`work` is ours, already warm. PyTorch works on the same arrays, with states of its own; numbers come first."""
+    check_memory(bytes_of(work.job), "PyTorch's optimizer beside ours")
+    first = compare_numbers(work.job, variant, threads)
     theirs = torch_step(work, variant)
-    begin = time.perf_counter()
-    theirs()
-    first = time.perf_counter() - begin
+    first += time_once(theirs)
     theirs()
     comparison = compare(work.step, theirs, budget)
     if not all(np.isfinite(weight.ravel()[:1]).all() for weight in work.weights):

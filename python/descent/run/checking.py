@@ -96,8 +96,9 @@ class Judge:
     """The bounds of one group."""
 
     def __init__(self, group: Group, steps: int, jumps: bool) -> None:
-        floating = [state.type for state in group.states if state.scope != "layer"]
-        kept = [EPS.get(name, EPS_OF_BLOCKS) for name in (*floating, "f32" if group.weight != "f64" else "f64")]
+        # A remainder of 16 bits, of type i16, makes a weight more accurate.
+        types = {state.type for state in group.states if state.scope != "layer"} - {"i16", "i64"}
+        kept = [EPS.get(name, EPS_OF_BLOCKS) for name in (*types, "f64" if group.weight == "f64" else "f32")]
         products = [EPS_OF_PRODUCTS[stage.factors] for stage in group.stages if stage.factors]
         self.eps = max(kept + products)
         self.relative = (8.0 if self.eps > EPS["f32"] else 64.0) * self.eps

@@ -113,7 +113,6 @@ class Run:
             if variant.compiled and self.options.no_compile:
                 continue
             against.prepare_torch(threads)
-            against.compare_numbers(self.job, variant, threads)
             found.append(against.against_torch(work, variant, threads, self.options.budget))
             self.print(report.describe_against(found[-1]))
         return found
