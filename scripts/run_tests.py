@@ -145,6 +145,7 @@ SUITES = [
     Suite("style", run_pytest, "test/Style"),
     Suite("docs", run_pytest, "test/Docs"),
     Suite("python", run_pytest, "test/Python"),
+    Suite("products", run_pytest, "test/Products"),
     Suite("integration", run_pytest, "test/Integration"),
     Suite("examples", run_pytest, "test/Examples"),
     Suite("benchmarks", run_pytest, "test/Benchmarks"),

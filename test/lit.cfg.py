@@ -19,7 +19,7 @@ config.name = "Descent"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
 # The other folders hold Python tests, and inputs that they read.
-config.excludes = ["Inputs", "Integration", "Python", "Examples", "Docs", "Style", "Fuzz", "Runtime"]
+config.excludes = ["Inputs", "Integration", "Products", "Python", "Examples", "Docs", "Style", "Fuzz", "Runtime"]
 config.test_source_root = str(source / "test")
 config.test_exec_root = str(build / "test")
 

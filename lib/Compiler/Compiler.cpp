@@ -2,6 +2,7 @@
 #include "descent/Compiler/Compiler.h"
 
 #include "Outputs.h"
+#include "Products.h"
 
 #include "descent/Conversion/Passes.h"
 #include "descent/Dialect/Descent/Transforms/Passes.h"
@@ -46,6 +47,15 @@ static FailureOr<CpuOptions> getCpuOptions(ModuleOp module, const CompileOptions
   return diagnostic << ", several of one architecture as in cpu:avx2+avx512, or cpu, all of this machine's";
 }
 
+/// The plan -> what header and manifest tell of.
+static LogicalResult prepareForCpu(ModuleOp module, const CpuTarget &target) {
+  PassManager passes(module.getContext());
+  if (failed(applyPassManagerCLOptions(passes)))
+    return failure();
+  buildCpuPlanPipeline(passes, target);
+  return passes.run(module);
+}
+
 static LogicalResult writeIR(ModuleOp module, StringRef path) {
   std::string text;
   llvm::raw_string_ostream out(text);
@@ -61,26 +71,54 @@ static std::string beside(StringRef output, StringRef extension) {
   return path.str().str();
 }
 
+/// A plan -> machine code in the form that the extension says.
+static LogicalResult emitBytes(ModuleOp module, StringRef name, StringRef extension, const CpuOptions &cpu,
+                               SmallVectorImpl<char> &bytes) {
+  CpuOutput kind = extension == ".ll" ? CpuOutput::LLVMIR : extension == ".s" ? CpuOutput::Assembly : CpuOutput::Object;
+  if (failed(emitCpuCode(module, cpu, kind, bytes)))
+    return failure();
+  return extension == ".so" ? linkSharedObject(UnknownLoc::get(module.getContext()), name, cpu, bytes) : success();
+}
+
+/// The library of products; it has no header of its own.
+static LogicalResult compileProducts(MLIRContext &context, StringRef extension, const CompileOptions &options) {
+  StringRef name = options.name.empty() ? StringRef("products") : StringRef(options.name);
+  OwningOpRef<ModuleOp> module = createProducts(context, name);
+  if (!module)
+    return failure();
+  FailureOr<CpuOptions> cpu = getCpuOptions(*module, options);
+  SmallVector<char> bytes;
+  if (failed(cpu))
+    return failure();
+  if (cpu->paths.size() > 1)
+    return error(&context) << "--emit=products is for one target, found '" << options.target << "'";
+  if (failed(emitBytes(*module, name, extension, *cpu, bytes)))
+    return failure();
+  Outputs outputs(UnknownLoc::get(&context));
+  return success(succeeded(outputs.add(options.output, StringRef(bytes.data(), bytes.size()))) &&
+                 succeeded(outputs.commit()));
+}
+
 /// Machine code, its header and its manifest.
 static LogicalResult emitCode(ModuleOp module, StringRef extension, const CompileOptions &options) {
   FailureOr<CpuOptions> cpu = getCpuOptions(module, options);
   if (failed(cpu))
     return failure();
-  auto program = *module.getOps<plan::ProgramOp>().begin();
+  // All code paths have the stages of the first.
+  OwningOpRef<ModuleOp> prepared = module.clone();
+  if (failed(prepareForCpu(*prepared, cpu->paths.front())))
+    return failure();
+  auto program = *prepared->getOps<plan::ProgramOp>().begin();
   std::string name = program.getSymName().str();
   std::string header = plan::emitHeader(program);
   SmallVector<plan::CodePath> paths;
   for (const CpuTarget &target : cpu->paths)
     paths.push_back({target.name, target.features});
   std::string manifest = plan::emitManifest(plan::ProgramLayout(program), paths);
-  CpuOutput kind = extension == ".ll" ? CpuOutput::LLVMIR : extension == ".s" ? CpuOutput::Assembly : CpuOutput::Object;
   SmallVector<char> bytes;
-  if (failed(emitCpuCode(module, *cpu, kind, bytes)))
+  if (failed(emitBytes(module, name, extension, *cpu, bytes)))
     return failure();
-  Location loc = UnknownLoc::get(module.getContext());
-  if (extension == ".so" && failed(linkSharedObject(loc, name, *cpu, bytes)))
-    return failure();
-  Outputs outputs(loc);
+  Outputs outputs(UnknownLoc::get(module.getContext()));
   return success(succeeded(outputs.add(options.output, StringRef(bytes.data(), bytes.size()))) &&
                  succeeded(outputs.add(beside(options.output, "h"), header)) &&
                  succeeded(outputs.add(beside(options.output, "json"), manifest)) && succeeded(outputs.commit()));
@@ -119,8 +157,10 @@ static LogicalResult explain(ModuleOp module, const CompileOptions &options) {
 static LogicalResult checkWords(MLIRContext &context, const CompileOptions &options, StringRef extension) {
   if (!llvm::is_contained({"f32", "f64", "bf16"}, StringRef(options.storage)))
     return error(&context) << "--storage needs f32, f64 or bf16, found '" << options.storage << "'";
-  if (!llvm::is_contained({"descent", "plan", "loops", "llvm"}, StringRef(options.layer)))
-    return error(&context) << "--emit needs descent, plan, loops or llvm, found '" << options.layer << "'";
+  if (options.layer == "products" && (extension == ".mlir" || extension.empty()))
+    return error(&context) << "--emit=products writes code: -o needs a file that ends in .so, .o, .s or .ll";
+  if (!llvm::is_contained({"descent", "plan", "loops", "llvm", "products"}, StringRef(options.layer)))
+    return error(&context) << "--emit needs descent, plan, loops, llvm or products, found '" << options.layer << "'";
   if (options.output.empty())
     return options.explain ? success() : LogicalResult(error(&context) << "needs an output, -o FILE, or --explain");
   if (!llvm::is_contained({".so", ".o", ".s", ".ll", ".mlir"}, extension))
@@ -134,6 +174,8 @@ LogicalResult descent::compile(MLIRContext &context, const CompileOptions &optio
   StringRef extension = llvm::sys::path::extension(options.output);
   if (failed(checkWords(context, options, extension)))
     return failure();
+  if (options.layer == "products")
+    return compileProducts(context, extension, options);
   OwningOpRef<ModuleOp> module = loadRecipe(context, options);
   if (!module)
     return failure();

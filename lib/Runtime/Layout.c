@@ -24,6 +24,8 @@ static int64_t extent_of(const descent_entry *entry, uint32_t extent) {
     return rows < cols ? rows : cols;
   case DESCENT_LONG:
     return rows > cols ? rows : cols;
+  case DESCENT_INNER:
+    return entry->inner;
   default:
     return 1;
   }
@@ -31,17 +33,16 @@ static int64_t extent_of(const descent_entry *entry, uint32_t extent) {
 
 static bool make_grid(const descent_entry *entry, const descent_stage *stage, descent_grid *grid) {
   const int64_t rows = extent_of(entry, stage->domain.rows), cols = extent_of(entry, stage->domain.cols);
-  *grid = (descent_grid){rows, cols, rows, cols, 1, 1};
+  *grid = (descent_grid){rows, cols, rows, cols, 1, 1, false};
+  return stage->per_layer || descent_make_grid(&stage->domain, rows, cols, grid);
+}
+
+/* In visits of an element, in whose time a core multiplies and adds some 16 numbers. */
+static double cost_of(const descent_entry *entry, const descent_stage *stage, const descent_grid *grid) {
   if (stage->per_layer)
-    return true;
-  const int64_t wanted_cols = stage->domain.tile_cols > 0 ? stage->domain.tile_cols : cols;
-  grid->col_block = (ceil_divide(cols, ceil_divide(cols, wanted_cols)) + 15) / 16 * 16;
-  grid->col_blocks = ceil_divide(cols, grid->col_block);
-  const int64_t fitting = stage->domain.tile_elements / grid->col_block, wanted_rows = fitting > 1 ? fitting : 1;
-  grid->row_block = ceil_divide(rows, ceil_divide(rows, wanted_rows));
-  grid->row_blocks = ceil_divide(rows, grid->row_block);
-  int64_t tiles;
-  return !__builtin_mul_overflow(grid->row_blocks, grid->col_blocks, &tiles);
+    return 1.0;
+  const double inner = stage->domain.inner ? (double)extent_of(entry, stage->domain.inner) : 0.0;
+  return (double)grid->rows * (double)grid->cols * (1.0 + inner / 16.0) * (grid->triangle ? 0.5 : 1.0);
 }
 
 static int64_t count_of(const descent_entry *entry, descent_dimension dimension) {
@@ -53,12 +54,34 @@ static int64_t count_of(const descent_entry *entry, descent_dimension dimension)
   return dimension.count == DESCENT_COUNT_COL_BLOCKS ? grid->col_blocks : descent_num_tiles(grid);
 }
 
+/* Whether panels would not repay packing: the right factor stays in the second-level cache, or is read by so few rows
+ * that most of the time goes into moving it. */
+static bool reads_in_place(int64_t readers, int64_t outer, int64_t inner) {
+  const double elements = (double)outer * (double)inner;
+  return readers <= 16 || elements <= 300000.0 || (readers <= 64 && elements <= 1500000.0);
+}
+
+/* Panels are whole, but for those of a factor that products read where it lies: of these, the last has a copy. */
+static bool size_panels(const descent_entry *entry, const descent_buffer_desc *desc, descent_scratch *scratch) {
+  const int64_t height = desc->row_multiple, width = desc->col_multiple;
+  if (scratch->rows > INT64_MAX - height || scratch->cols > INT64_MAX - width)
+    return false;
+  const bool in_place = desc->in_place && reads_in_place(extent_of(entry, desc->readers), scratch->rows, scratch->cols);
+  if (in_place)
+    scratch->rows %= height;
+  scratch->rows = ceil_divide(scratch->rows, height) * height;
+  scratch->cols = ceil_divide(scratch->cols, width) * width;
+  return true;
+}
+
 /* Rows begin on cache lines; a stride of whole kilobytes would put a column of them into few sets of the cache. */
 static bool lay_out_scratch(const descent_entry *entry, const descent_buffer_desc *desc, descent_scratch *scratch,
                             int64_t *bytes) {
   scratch->rows = count_of(entry, desc->rows);
   scratch->cols = count_of(entry, desc->cols);
   scratch->offset = *bytes;
+  if (desc->row_multiple && !size_panels(entry, desc, scratch))
+    return false;
   int64_t row_bytes, all;
   if (__builtin_mul_overflow(scratch->cols, desc->element_bytes, &row_bytes) || row_bytes > INT64_MAX - 128)
     return false;
@@ -75,7 +98,7 @@ bool descent_lay_out_entry(descent_entry *entry) {
   for (uint32_t s = 0; s < track->num_stages; ++s) {
     if (!make_grid(entry, &track->stages[s], &entry->grids[s]))
       return false;
-    entry->cost += track->stages[s].per_layer ? 1.0 : (double)entry->grids[s].rows * (double)entry->grids[s].cols;
+    entry->cost += cost_of(entry, &track->stages[s], &entry->grids[s]);
   }
   entry->worker_bytes = entry->layer_bytes = 0;
   for (uint32_t b = 0; b < track->num_buffers; ++b) {

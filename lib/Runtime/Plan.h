@@ -13,6 +13,7 @@ typedef struct descent_grid {
   int64_t rows, cols;           /* of the domain */
   int64_t row_block, col_block; /* of a tile */
   int64_t row_blocks, col_blocks;
+  bool triangle; /* only tiles on and below the diagonal */
 } descent_grid;
 
 /* A buffer of scratch, for one shape. */
@@ -29,12 +30,13 @@ typedef struct descent_entry {
   uint32_t group;
   bool large; /* its tiles are spread over the workers, stage by stage; else one worker runs a whole logical layer */
   int64_t rows, cols, batch;
+  int64_t inner;                     /* of a library's product; 0 for layers */
   int64_t first;                     /* its first logical layer */
   descent_grid *grids;               /* one a stage */
   descent_scratch *scratches;        /* one a buffer of the track */
   int64_t worker_bytes, layer_bytes; /* scratch of one logical layer, of either kind */
   int64_t layer_begin;               /* offset of its LAYER scratch in the workspace */
-  double cost;                       /* elements that the stages of one logical layer visit */
+  double cost;                       /* of the stages of one logical layer, in visits of an element */
 } descent_entry;
 
 /* An entry's pointers: what a rebind replaces. */
@@ -104,7 +106,10 @@ static inline uint32_t descent_stage_begin(const descent_plan *plan, int64_t tra
   return plan->stage_begins[track * (plan->artifact->num_segments + 1) + segment];
 }
 
-static inline int64_t descent_num_tiles(const descent_grid *grid) { return grid->row_blocks * grid->col_blocks; }
+/* Grid.c: false when there are more tiles than 64 bits count. */
+bool descent_make_grid(const descent_domain *domain, int64_t rows, int64_t cols, descent_grid *grid);
+int64_t descent_num_tiles(const descent_grid *grid);
+descent_tile descent_get_tile(const descent_grid *grid, int64_t index);
 
 static inline int64_t descent_align(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 

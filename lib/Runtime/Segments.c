@@ -39,19 +39,9 @@ static void fork_join(descent_plan *plan, const descent_parallel *parallel, int6
   }
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-static void call_kernel(const descent_stage *stage, const descent_grid *grid, int64_t index,
-                        const descent_buffer *buffers, double *slots, void *kernel_scratch) {
-  const int64_t row = index / grid->col_blocks, col = index % grid->col_blocks;
-  const descent_tile tile = {row * grid->row_block,
-                             least((row + 1) * grid->row_block, grid->rows),
-                             col * grid->col_block,
-                             least((col + 1) * grid->col_block, grid->cols),
-                             row,
-                             col,
-                             grid->rows,
-                             index};
+void descent_call_kernel(const descent_stage *stage, const descent_grid *grid, int64_t index,
+                         const descent_buffer *buffers, double *slots, void *kernel_scratch) {
+  const descent_tile tile = descent_get_tile(grid, index);
   stage->kernel(buffers, slots, stage->operands, &tile, kernel_scratch);
 }
 
@@ -88,7 +78,7 @@ static void run_small_layer(const small_tasks *tasks, const descent_logical *log
   for (uint32_t s = begin; s < end; ++s) {
     const double started = descent_begin(tasks->profile);
     for (int64_t tile = 0; tile < descent_num_tiles(&entry->grids[s]); ++tile)
-      call_kernel(&entry->track->stages[s], &entry->grids[s], tile, buffers, logical->slots, kernel_scratch);
+      descent_call_kernel(&entry->track->stages[s], &entry->grids[s], tile, buffers, logical->slots, kernel_scratch);
     descent_end_stage(tasks->profile, plan->artifact, worker, entry->group, s, started);
   }
 }
@@ -124,9 +114,9 @@ static void run_wave_tile(void *argument, int64_t task, int64_t worker) {
   if (!logical->present)
     return;
   const double started = descent_begin(tasks->profile);
-  call_kernel(&tasks->wave->track->stages[tasks->stage], &logical->entry->grids[tasks->stage],
-              task - (first > 0 ? ends[first - 1] : 0), logical->buffers, logical->slots,
-              descent_worker_memory(plan, worker));
+  descent_call_kernel(&tasks->wave->track->stages[tasks->stage], &logical->entry->grids[tasks->stage],
+                      task - (first > 0 ? ends[first - 1] : 0), logical->buffers, logical->slots,
+                      descent_worker_memory(plan, worker));
   descent_end_stage(tasks->profile, plan->artifact, worker, logical->entry->group, tasks->stage, started);
 }
 
@@ -148,12 +138,12 @@ static void run_wave(descent_plan *plan, const descent_step *step, const descent
 }
 
 static void run_shared_bodies(descent_plan *plan, const descent_profile *profile, uint32_t segment) {
-  static const descent_grid whole = {1, 1, 1, 1, 1, 1};
+  static const descent_grid whole = {1, 1, 1, 1, 1, 1, false};
   for (uint32_t t = plan->artifact->num_groups; t < plan->artifact->num_tracks; ++t)
     for (uint32_t s = descent_stage_begin(plan, t, segment); s < descent_stage_begin(plan, t, segment + 1); ++s) {
       const double started = descent_begin(profile);
-      call_kernel(&plan->artifact->tracks[t].stages[s], &whole, 0, NULL, plan->shared_slots[t],
-                  descent_worker_memory(plan, 0));
+      descent_call_kernel(&plan->artifact->tracks[t].stages[s], &whole, 0, NULL, plan->shared_slots[t],
+                          descent_worker_memory(plan, 0));
       descent_end_stage(profile, plan->artifact, 0, t, s, started);
     }
 }

@@ -10,4 +10,8 @@ void descent_run_segment(descent_plan *plan, const descent_step *step, uint32_t 
 /* How many workers a step has at most. `parallel`: the caller's, or null for the plan's pool. */
 int64_t descent_step_workers(const descent_plan *plan, const descent_parallel *parallel);
 
+/* One tile of a stage. `kernel_scratch`: the kernel's private memory. */
+void descent_call_kernel(const descent_stage *stage, const descent_grid *grid, int64_t index,
+                         const descent_buffer *buffers, double *slots, void *kernel_scratch);
+
 #endif

@@ -40,6 +40,7 @@ int main(void) {
   test_profile();
   test_steps();
   test_tiles();
+  test_grids();
   test_threads();
   return failed_tests() > 0;
 }

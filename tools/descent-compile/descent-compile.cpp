@@ -31,7 +31,9 @@ DESCENT_TEXT_OPTION(target, "target", "target",
                     "of which a plan takes the best that its machine can run");
 DESCENT_TEXT_OPTION(storage, "storage", "types",
                     "f32 (default) or f64 everywhere; bf16: parameters and gradients, f32 states");
-DESCENT_TEXT_OPTION(layer, "emit", "layer", "of an .mlir output: descent, plan (default), loops or llvm");
+DESCENT_TEXT_OPTION(
+    layer, "emit", "layer",
+    "of an .mlir output: descent, plan (default), loops or llvm; products: a library of matrix products instead");
 static cl::opt<bool, true> explainOption("explain", cl::desc("print the plan with bytes, FLOPs and scratch"),
                                          cl::location(options.explain), cl::cat(category));
 static cl::opt<bool> listOption("list", cl::desc("print the library of rules"), cl::cat(category));
@@ -58,7 +60,7 @@ int main(int argc, char **argv) {
   mlir::ScopedDiagnosticHandler usage(&context, reportUsage);
   if (listOption)
     return descent::listLibrary(context, outs()), 0;
-  if (options.input.empty())
+  if (options.input.empty() && options.layer != "products")
     return errs() << "descent-compile: needs a rule of the library (--list) or a file; see --help\n", 1;
   return mlir::failed(descent::compile(context, options));
 }

@@ -27,8 +27,9 @@ def ConvertDescentToPlan : Pass<"convert-descent-to-plan", "::mlir::ModuleOp"> {
 def ConvertPlanToLoops : Pass<"convert-plan-to-loops", "::mlir::ModuleOp"> {
   let summary = "emit a kernel of vector loops for every stage of a plan";
   let description = [{
-    Requires a plan whose regions hold `arith` and `math` operations on scalars. Emits a private function beside the
-    program for every sweep, product, combine, fold and scalar stage, and names it in the stage's `kernel`.
+    Requires a plan whose regions hold `arith` and `math` operations on scalars, and whose products read packed factors
+    (`plan-pack-factors`). Emits a private function beside the program for every sweep, packing, product, combine, fold
+    and scalar stage, and names it in the stage's `kernel`.
     A kernel takes a memref for each distinct buffer of the stage, an f64 for each scalar and, when the stage has a
     grid, the tile's bounds (rows, columns) and its block numbers; it returns an f64 for each result or reduction of a
     tile. Stages with the same body share a function.
@@ -39,7 +40,8 @@ def ConvertPlanToLoops : Pass<"convert-plan-to-loops", "::mlir::ModuleOp"> {
     entry's value does not depend on its place. Products accumulate with fused multiply-adds in the order of the inner
     extent.
 
-    Leaves the program in place. Fails on a region with an operation that has no vector form.
+    Leaves the program in place. Fails on a region with an operation that has no vector form, and on a product without
+    a packed factor.
   }];
   let options = [Option<"vectorBits", "vector-bits", "unsigned", "512", "bits of one vector register">];
   let dependentDialects = [

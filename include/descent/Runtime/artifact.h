@@ -20,7 +20,7 @@ typedef struct descent_tile {
   int64_t row_begin, row_end, col_begin, col_end;
   int64_t row_block, col_block; /* which block of rows, of columns */
   int64_t rows;                 /* of the whole domain */
-  int64_t index;                /* row_block * (number of column blocks) + col_block */
+  int64_t index; /* row_block * (number of column blocks) + col_block; in a triangle see descent_domain */
 } descent_tile;
 
 /* buffers: the track's buffers of one logical layer. slots: its f64 scalars. operands, kernel_scratch: see
@@ -34,16 +34,24 @@ typedef enum descent_extent {
   DESCENT_ROWS = 1,
   DESCENT_COLS = 2,
   DESCENT_SHORT = 3, /* min(rows, cols) */
-  DESCENT_LONG = 4   /* max(rows, cols) */
+  DESCENT_LONG = 4,  /* max(rows, cols) */
+  DESCENT_INNER = 8  /* a third size, in libraries of products */
 } descent_extent;
 
 /* The index space of a stage: rows x cols in the sense of descent_buffer, cut into a grid of tiles that depends on
- * these four numbers and the layer's shape only (that is what makes reductions reproducible): cols per tile:  n =
- * ceil(C / tile_cols) blocks of ceil(C / n) columns, rounded up to a multiple of 16 rows per tile:  n = ceil(R / max(1,
- * tile_elements / cols per tile)) blocks of ceil(R / n) rows */
+ * these numbers and the layer's shape only (that is what makes reductions reproducible):
+ * cols per tile:  n = ceil(C / tile_cols) blocks of ceil(C / n) columns, rounded up to a multiple of col_multiple
+ * rows per tile:  n = ceil(R / r) blocks of ceil(R / n) rows, rounded up to a multiple of row_multiple, where r is
+ *                 max(1, tile_elements / cols per tile), but tile_rows at most
+ * In a triangle a block of columns is as wide as a block of rows is high, and only tiles on and below the diagonal
+ * exist: first those below it, row by row, then those on it, which are less work. */
 typedef struct descent_domain {
   uint32_t rows, cols; /* descent_extent */
   int64_t tile_cols, tile_elements;
+  int64_t tile_rows;        /* 0: no limit */
+  uint32_t row_multiple;    /* 0: 1 */
+  uint32_t col_multiple;    /* 0: 16 */
+  uint32_t inner, triangle; /* the extent that every entry sums over; whether the grid is a triangle */
 } descent_domain;
 
 /* What one dimension of a scratch buffer counts: an extent, or blocks of a stage's grid (for partial results). */
@@ -65,7 +73,8 @@ typedef enum descent_buffer_source {
   DESCENT_BUFFER_INPUT = 2,  /* index: which input */
   DESCENT_BUFFER_STATE = 3,  /* index: which state */
   DESCENT_BUFFER_WORKER = 4, /* scratch that lives within a segment: one copy a worker */
-  DESCENT_BUFFER_LAYER = 5   /* scratch that lives across a cut: one copy a logical layer */
+  DESCENT_BUFFER_LAYER = 5,  /* scratch that lives across a cut: one copy a logical layer */
+  DESCENT_BUFFER_OPERAND = 6 /* in libraries of products; index: which of the caller's operands */
 } descent_buffer_source;
 
 typedef struct descent_buffer_desc {
@@ -73,6 +82,11 @@ typedef struct descent_buffer_desc {
   uint32_t index;
   descent_dimension rows, cols;
   int64_t element_bytes;
+  /* Scratch for a right factor in panels; 0 and 0 for all else. The two sizes are rounded up to these multiples. */
+  uint32_t row_multiple, col_multiple;
+  /* Whether products may read the factor where it lies, and rows of their left factors (descent_extent). If they do,
+   * the buffer is for the last panel only, and for none when that is whole: row_multiple or 0 rows. */
+  uint32_t in_place, readers;
 } descent_buffer_desc;
 
 /* What the driver writes into a scalar slot before a step. */
@@ -249,6 +263,15 @@ int32_t descent_rt_check_signature(const descent_artifact *artifact, const char 
 const char *descent_rt_signature(const descent_artifact *artifact);
 const char *descent_rt_manifest(const descent_artifact *artifact);
 uint64_t descent_rt_fingerprint(const descent_artifact *artifact);
+
+/* Products of a library: see products.h. */
+struct descent_product;
+int64_t descent_rt_product_bytes(const descent_artifact *artifact, const struct descent_product *product,
+                                 descent_error *error);
+int32_t descent_rt_product_run(const descent_artifact *artifact, const struct descent_product *product,
+                               descent_error *error);
+descent_parallel *descent_rt_workers_create(const descent_artifact *artifact, int64_t count);
+void descent_rt_workers_destroy(const descent_artifact *artifact, descent_parallel *workers);
 
 #ifdef __cplusplus
 }

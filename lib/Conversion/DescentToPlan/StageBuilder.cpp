@@ -171,7 +171,7 @@ void StageBuilder::createStage(Region &region, ArrayRef<Value> partials, ArrayAt
   if (!lhs || !rhs)
     return track.reportUnplaced(product.getLoc());
   auto op = plan::ProductOp::create(outer, loc, lhs, rhs, product.getTransposed(), product.getSymmetric(), domain,
-                                    reads, scalars, written, partials, kinds, FlatSymbolRefAttr());
+                                    reads, scalars, written, partials, /*packed=*/Value(), kinds, FlatSymbolRefAttr());
   op.getBodyRegion().takeBody(region);
 }
 

@@ -35,7 +35,7 @@ EntryLoops::EntryLoops(ImplicitLocOpBuilder &b, StageOpInterface stage, const Ke
 }
 
 /// What depends on scalars only, and single numbers in memory, once a call.
-LogicalResult EntryLoops::emitUniform() {
+LogicalResult EntryLoops::emitShared() {
   Block *body = stage.getStageBody();
   unsigned argument = stage.getNumSourceArguments();
   for (Value buffer : stage.getStageReads()) {
@@ -56,6 +56,7 @@ LogicalResult EntryLoops::emitUniform() {
     if (uniform.contains(&op))
       b.clone(op, scalars);
   }
+  broadcastUniform();
   return success();
 }
 
@@ -121,10 +122,10 @@ void EntryLoops::setCarried(Accumulators &accumulators, ValueRange values, bool 
 void EntryLoops::loadReads(Value row, Value col, Value mask, IRMapping &values) {
   Block *body = stage.getStageBody();
   if (source) {
-    Value tileRow = arith::SubIOp::create(b, row, kernel.rowBegin);
-    Value tileCol = arith::SubIOp::create(b, col, kernel.colBegin);
+    Value atRow = arith::SubIOp::create(b, row, sourceRow);
+    Value atCol = arith::SubIOp::create(b, col, sourceCol);
     BlockArgument entry = body->getArgument(0);
-    values.map(entry, loadEntries(b, source, {tileRow, tileCol}, length, entry.getType(), mask));
+    values.map(entry, loadEntries(b, source, {atRow, atCol}, length, entry.getType(), mask));
   }
   unsigned argument = stage.getNumSourceArguments();
   for (Value buffer : stage.getStageReads()) {
@@ -253,10 +254,11 @@ SmallVector<Value> EntryLoops::emitRowBlocks(ValueRange tileAccumulators) {
   return blocks.getResults();
 }
 
-FailureOr<SmallVector<Value>> EntryLoops::emit() {
-  if (failed(emitUniform()))
-    return failure();
-  broadcastUniform();
+SmallVector<Value> EntryLoops::emitBlock(EntryBlock block) {
+  rowBegin = block.rowBegin;
+  rowEnd = block.rowEnd;
+  colBegin = block.colBegin;
+  colEnd = block.colEnd;
   if (canBeOneRow())
     treatAsOneRow();
   auto vectorF64 = VectorType::get({length}, b.getF64Type());
@@ -269,8 +271,20 @@ FailureOr<SmallVector<Value>> EntryLoops::emit() {
   auto *accumulator = totals.begin();
   for (Reduction &reduction : reductions)
     if (reduction.access == Access::Single)
-      results.push_back(foldLanes(b, reduction.kind, *accumulator++));
+      results.push_back(weigh(reduction.kind, foldLanes(b, reduction.kind, *accumulator++)));
   return results;
+}
+
+Value EntryLoops::weigh(CombineKind kind, Value number) {
+  if (!weight || kind != CombineKind::Sum)
+    return number;
+  return arith::MulFOp::create(b, number, weight);
+}
+
+FailureOr<SmallVector<Value>> EntryLoops::emitTile() {
+  if (failed(emitShared()))
+    return failure();
+  return emitBlock({kernel.rowBegin, kernel.rowEnd, kernel.colBegin, kernel.colEnd});
 }
 
 FailureOr<func::FuncOp> descent::plan::createSweepKernel(ImplicitLocOpBuilder &b, SweepOp stage, unsigned vectorBits) {
@@ -278,7 +292,7 @@ FailureOr<func::FuncOp> descent::plan::createSweepKernel(ImplicitLocOpBuilder &b
   KernelShape shape;
   shape.results = llvm::count_if(stage.getPartials(), isTile);
   Kernel kernel = createKernel(b, stage, shape);
-  FailureOr<SmallVector<Value>> results = EntryLoops(b, stage, kernel, vectorBits).emit();
+  FailureOr<SmallVector<Value>> results = EntryLoops(b, stage, kernel, vectorBits).emitTile();
   if (failed(results)) {
     kernel.function.erase();
     return failure();

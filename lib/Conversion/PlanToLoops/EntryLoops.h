@@ -8,16 +8,31 @@
 
 namespace descent::plan {
 
-/// Emits, for each row of the tile, an unmasked loop over whole vectors and a masked remainder.
+/// A part of the domain.
+struct EntryBlock {
+  mlir::Value rowBegin, rowEnd, colBegin, colEnd;
+};
+
+/// Emits, for each row of a block, an unmasked loop over whole vectors and a masked remainder.
 class EntryLoops {
 public:
   EntryLoops(mlir::ImplicitLocOpBuilder &b, StageOpInterface stage, const Kernel &kernel, unsigned vectorBits);
 
-  /// Entries computed before these loops, at [row - rowBegin, column - colBegin] of a memref.
-  void setSource(mlir::Value tile) { source = tile; }
+  /// Entries computed before these loops, at [row - firstRow, column - firstCol] of a memref.
+  void setSource(mlir::Value memref, mlir::Value firstRow, mlir::Value firstCol) {
+    source = memref;
+    sourceRow = firstRow;
+    sourceCol = firstCol;
+  }
+  /// Every entry's partner across the diagonal is an entry of no tile: what is summed counts twice where `factor` is 2.
+  void setWeight(mlir::Value factor) { weight = factor; }
 
-  /// Emits the loops; returns the tile's number for each reduction that has one.
-  mlir::FailureOr<llvm::SmallVector<mlir::Value>> emit();
+  /// Emits what all entries share, once, before any loop. Fails on an operation without a vector form.
+  mlir::LogicalResult emitShared();
+  /// Emits the loops over a block; returns its number for each reduction of the tile.
+  llvm::SmallVector<mlir::Value> emitBlock(EntryBlock block);
+  /// Emits the loops over the tile, from what entries share on.
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>> emitTile();
 
 private:
   struct Reduction {
@@ -28,7 +43,6 @@ private:
   /// One number a reduction; null for those a column, which live in memory.
   using Accumulators = llvm::SmallVector<mlir::Value>;
 
-  mlir::LogicalResult emitUniform();
   void treatAsOneRow();
   bool canBeOneRow();
   void broadcastUniform();
@@ -41,6 +55,8 @@ private:
   llvm::SmallVector<mlir::Value> maskReduced(mlir::Value mask, mlir::ValueRange values);
   void foldEntries(mlir::Value row, mlir::Value col, mlir::Value mask, mlir::ValueRange values,
                    Accumulators &accumulators);
+  /// What one tile stands for of a sum.
+  mlir::Value weigh(CombineKind kind, mlir::Value number);
   /// The accumulators that loops carry: those of the tile, and within a row also the row's.
   llvm::SmallVector<mlir::Value> carried(const Accumulators &accumulators, bool withinRow) const;
   void setCarried(Accumulators &accumulators, mlir::ValueRange values, bool withinRow) const;
@@ -48,9 +64,9 @@ private:
   mlir::ImplicitLocOpBuilder &b;
   StageOpInterface stage;
   const Kernel &kernel;
-  int64_t length; // of vectors
-  mlir::Value rowBegin, rowEnd, colBegin, colEnd;
-  mlir::Value source;
+  int64_t length;                                 // of vectors
+  mlir::Value rowBegin, rowEnd, colBegin, colEnd; // of the block
+  mlir::Value source, sourceRow, sourceCol, weight;
   OrientedTiles oriented;
   llvm::SmallVector<Reduction> reductions;
   llvm::SmallPtrSet<mlir::Operation *, 8> uniform;

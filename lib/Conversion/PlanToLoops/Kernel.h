@@ -38,6 +38,7 @@ mlir::FailureOr<mlir::func::FuncOp> createSweepKernel(mlir::ImplicitLocOpBuilder
                                                       unsigned vectorBits);
 mlir::FailureOr<mlir::func::FuncOp> createProductKernel(mlir::ImplicitLocOpBuilder &b, ProductOp stage,
                                                         unsigned vectorBits);
+mlir::func::FuncOp createPackKernel(mlir::ImplicitLocOpBuilder &b, PackOp stage, unsigned vectorBits);
 mlir::func::FuncOp createCombineKernel(mlir::ImplicitLocOpBuilder &b, CombineOp stage);
 mlir::func::FuncOp createFoldKernel(mlir::ImplicitLocOpBuilder &b, FoldOp stage, unsigned vectorBits);
 mlir::func::FuncOp createScalarsKernel(mlir::ImplicitLocOpBuilder &b, ScalarsOp stage);

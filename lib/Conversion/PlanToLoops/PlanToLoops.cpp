@@ -1,5 +1,6 @@
 // Emits the kernels of a plan's stages.
 #include "OrientedTile.h"
+#include "ProductBlocking.h"
 
 #include "descent/Conversion/Passes.h"
 
@@ -21,6 +22,7 @@ static FailureOr<func::FuncOp> createStageKernel(ImplicitLocOpBuilder &b, Operat
   return llvm::TypeSwitch<Operation *, Result>(stage)
       .Case([&](SweepOp op) { return createSweepKernel(b, op, vectorBits); })
       .Case([&](ProductOp op) { return createProductKernel(b, op, vectorBits); })
+      .Case([&](PackOp op) -> Result { return createPackKernel(b, op, vectorBits); })
       .Case([&](CombineOp op) -> Result { return createCombineKernel(b, op); })
       .Case([&](FoldOp op) -> Result { return createFoldKernel(b, op, vectorBits); })
       .Case([&](ScalarsOp op) -> Result { return createScalarsKernel(b, op); });
@@ -86,6 +88,9 @@ struct ConvertPlanToLoops : descent::impl::ConvertPlanToLoopsBase<ConvertPlanToL
       std::string name = llvm::formatv("{0}_{1}_{2}", track.getSymName(), index, stage->getName().stripDialect());
       stage->setAttr("kernel", library.add(*function, name));
     }
+    for (ScratchOp scratch : track.getBody()->getOps<ScratchOp>())
+      if (scratch.getType().isPanels())
+        describePanels(scratch, vectorBits);
     return success();
   }
 };

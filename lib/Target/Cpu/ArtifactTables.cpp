@@ -6,17 +6,19 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 
+#include <array>
+
 using namespace mlir;
 using namespace descent;
 using namespace descent::plan;
 
 // The structs are built field by field below: what they hold has not changed as long as their sizes have not.
-static_assert(sizeof(descent_artifact) == 152 && sizeof(descent_track) == 136 && sizeof(descent_stage) == 64 &&
-              sizeof(descent_state_desc) == 32 && sizeof(descent_buffer_desc) == 32 && sizeof(descent_cut) == 40 &&
+static_assert(sizeof(descent_artifact) == 152 && sizeof(descent_track) == 136 && sizeof(descent_stage) == 88 &&
+              sizeof(descent_state_desc) == 32 && sizeof(descent_buffer_desc) == 48 && sizeof(descent_cut) == 40 &&
               sizeof(descent_slot) == 16 && sizeof(descent_slot_store) == 8 && sizeof(descent_hyper_desc) == 24);
 static_assert(DESCENT_SHORT == int(Extent::Short) && DESCENT_LONG == int(Extent::Long) &&
               DESCENT_ROWS == int(Extent::Rows) && DESCENT_COLS == int(Extent::Cols) &&
-              DESCENT_ONE == int(Extent::One));
+              DESCENT_ONE == int(Extent::One) && DESCENT_INNER == int(Extent::Inner));
 static_assert(DESCENT_MAX == int(CombineKind::Max) && DESCENT_MIN == int(CombineKind::Min));
 static_assert(DESCENT_GROUP == int(Reach::Group) && DESCENT_MODEL == int(Reach::Model));
 static_assert(DESCENT_CLASS_MATRIX == int(GroupClass::Matrix) && DESCENT_CLASS_VECTOR == int(GroupClass::Vector));
@@ -115,6 +117,10 @@ std::pair<uint32_t, uint32_t> TrackTables::sourceOf(Operation *op) const {
     return {DESCENT_BUFFER_GRADIENT, 0};
   if (auto input = dyn_cast<InputOp>(op))
     return {DESCENT_BUFFER_INPUT, layout.getInput(input.getName())};
+  if (auto operand = dyn_cast<OperandOp>(op)) {
+    auto operands = track.getBody()->getOps<OperandOp>();
+    return {DESCENT_BUFFER_OPERAND, std::distance(operands.begin(), llvm::find(operands, operand))};
+  }
   if (auto state = dyn_cast<StateOp>(op))
     return {DESCENT_BUFFER_STATE, layout.getState(state.getName())};
   return {cast<ScratchOp>(op).getLifetime() == Lifetime::Layer ? DESCENT_BUFFER_LAYER : DESCENT_BUFFER_WORKER, 0};
@@ -123,29 +129,52 @@ std::pair<uint32_t, uint32_t> TrackTables::sourceOf(Operation *op) const {
 Constant TrackTables::buffer(Value value) const {
   auto type = cast<BufferType>(value.getType());
   auto [source, index] = sourceOf(value.getDefiningOp());
+  auto panels = value.getDefiningOp()->getAttrOfType<DenseI64ArrayAttr>("plan.panels");
+  auto panelField = [&](unsigned field) { return Constant::u32(panels ? panels[field] : 0); };
   return Constant::structure({Constant::u32(source), Constant::u32(index), dimension(value, type.getRows()),
                               dimension(value, type.getCols()),
-                              Constant::i64(type.getElementType().getIntOrFloatBitWidth() / 8)});
+                              Constant::i64(type.getElementType().getIntOrFloatBitWidth() / 8), panelField(0),
+                              panelField(1), panelField(2), panelField(3)});
 }
 
 /// The index space of a stage with a grid.
 static DomainAttr getDomain(Operation *op) {
   if (auto stage = dyn_cast<StageOpInterface>(op))
     return stage.getStageDomain();
+  if (auto pack = dyn_cast<PackOp>(op))
+    return pack.getTarget().getType().getDomain();
   return cast<FoldOp>(op).getTarget().getType().getDomain();
 }
 
-/// Columns and elements of a tile. By default long rows stay whole, so that narrow matrices without gaps can be swept
-/// as one row; where columns are reduced, tiles are tall, so that partial results stay few.
-static std::pair<int64_t, int64_t> getTile(Operation *op) {
+/// Columns and elements of a tile, then rows and the multiples of its sides. By default long rows stay whole, so that
+/// narrow matrices without gaps can be swept as one row; where columns are reduced, tiles are tall, so that partial
+/// results stay few.
+static std::array<int64_t, 5> getTile(Operation *op) {
   if (auto tile = op->getAttrOfType<DenseI64ArrayAttr>("plan.tile"))
-    return {tile[0], tile[1]};
+    return {tile[0], tile[1], tile.size() > 2 ? tile[2] : 0, tile.size() > 3 ? tile[3] : 0,
+            tile.size() > 4 ? tile[4] : 0};
   bool isTall = false;
   if (auto stage = dyn_cast<StageOpInterface>(op))
     isTall = llvm::any_of(stage.getStagePartials(), [](Value partials) {
       return cast<BufferType>(partials.getType()).getRows() == Extent::RowBlocks;
     });
-  return isTall ? std::pair<int64_t, int64_t>(256, 65536) : std::pair<int64_t, int64_t>(8192, 32768);
+  return isTall ? std::array<int64_t, 5>{256, 65536} : std::array<int64_t, 5>{8192, 32768};
+}
+
+static Constant emitDomain(Operation *op) {
+  Extent rows = Extent::One, cols = Extent::One, inner = Extent::One;
+  std::array<int64_t, 5> tile = {};
+  if (!isa<CombineOp, ScalarsOp>(op)) {
+    rows = getDomain(op).getRows();
+    cols = getDomain(op).getCols();
+    tile = getTile(op);
+  }
+  if (auto product = dyn_cast<ProductOp>(op))
+    inner = product.getInnerExtent();
+  return Constant::structure({Constant::u32(uint32_t(rows)), Constant::u32(uint32_t(cols)), Constant::i64(tile[0]),
+                              Constant::i64(tile[1]), Constant::i64(tile[2]), Constant::u32(tile[3]),
+                              Constant::u32(tile[4]), Constant::u32(uint32_t(inner)),
+                              Constant::u32(op->hasAttr("plan.triangle"))});
 }
 
 /// As the entries of `cpu-bind-kernels` take them.
@@ -168,18 +197,9 @@ Constant TrackTables::stage(Operation *op) {
   std::string name =
       (track.getSymName() + "." + llvm::Twine(layout.getStage(op)) + " " + op->getName().stripDialect()).str();
   bool isPerLayer = isa<CombineOp, ScalarsOp>(op);
-  Extent rows = Extent::One, cols = Extent::One;
-  std::pair<int64_t, int64_t> tile = {0, 0};
-  if (!isPerLayer) {
-    rows = getDomain(op).getRows();
-    cols = getDomain(op).getCols();
-    tile = getTile(op);
-  }
   auto scratch = op->getAttrOfType<IntegerAttr>("plan.scratch_bytes");
-  Constant domain = Constant::structure({Constant::u32(uint32_t(rows)), Constant::u32(uint32_t(cols)),
-                                         Constant::i64(tile.first), Constant::i64(tile.second)});
   return Constant::structure({tables.text(name), Constant::u32(layout.getSegment(op)), Constant::u32(isPerLayer),
-                              domain, Constant::i64(scratch ? scratch.getInt() : 0),
+                              emitDomain(op), Constant::i64(scratch ? scratch.getInt() : 0),
                               Constant::address(op->getAttrOfType<FlatSymbolRefAttr>("kernel")),
                               tables.array(prefix + llvm::utostr(layout.getStage(op)) + "_operands", operands(op))});
 }

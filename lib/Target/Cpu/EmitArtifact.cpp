@@ -33,6 +33,14 @@ static constexpr EntryPoint entryPoints[] = {
     {"plan_destroy", "p", 'v'},     {"step", "pppp", 'i'},
 };
 
+/// Of a program that is a library of products.
+static constexpr EntryPoint libraryEntryPoints[] = {
+    {"product_bytes", "pp", 'l'},
+    {"product_run", "pp", 'i'},
+    {"workers_create", "l", 'p'},
+    {"workers_destroy", "p", 'v'},
+};
+
 static Type getType(MLIRContext *context, char code) {
   switch (code) {
   case 'p':
@@ -128,8 +136,9 @@ struct CpuEmitArtifact : descent::impl::CpuEmitArtifactBase<CpuEmitArtifact> {
     }
     FlatSymbolRefAttr artifact =
         tables.add("artifact", emitArtifactTables(tables, layout, *own, describe(layout, all), next));
+    bool isLibrary = program->hasAttr("plan.library");
     symbols.erase(program);
-    for (const EntryPoint &point : entryPoints)
+    for (const EntryPoint &point : isLibrary ? ArrayRef(libraryEntryPoints) : ArrayRef(entryPoints))
       emitEntryPoint(b, getOperation(), name, artifact, point);
     return success();
   }

@@ -69,6 +69,8 @@ static void setFunctionAttributes(llvm::Module &module, const CpuTarget &target)
     if (!function.hasLocalLinkage())
       continue;
     function.addFnAttr("target-cpu", target.cpu);
+    if (!target.more.empty())
+      function.addFnAttr("target-features", target.more);
     function.addFnAttr("tune-cpu", target.tune);
     function.addFnAttr("prefer-vector-width", std::to_string(target.vectorBits));
   }

@@ -1,4 +1,5 @@
 #include "descent/Conversion/Passes.h"
+#include "descent/Dialect/Plan/Transforms/Passes.h"
 #include "descent/Target/Cpu/Cpu.h"
 #include "descent/Target/Cpu/Passes.h"
 
@@ -11,7 +12,13 @@
 using namespace mlir;
 using namespace descent;
 
+void descent::buildCpuPlanPipeline(OpPassManager &passes, const CpuTarget &target) {
+  passes.addPass(plan::createPlanPackFactors({target.multipliesPairs}));
+  passes.addPass(plan::createPlanReuseScratch());
+}
+
 void descent::buildPlanToLoopsPipeline(OpPassManager &passes, const CpuTarget &target) {
+  buildCpuPlanPipeline(passes, target);
   passes.addPass(createConvertPlanToLoops({target.vectorBits}));
   passes.addNestedPass<func::FuncOp>(createCSEPass());
 }
@@ -26,9 +33,13 @@ void descent::buildCpuArtifactPipeline(OpPassManager &passes, const CpuTarget &t
 }
 
 void descent::buildLoopsToLLVMPipeline(OpPassManager &passes, const CpuTarget &target) {
-  // Control flow is blocks, and memrefs have neither casts nor metadata operations.
+  // Pairs of bf16 are the processor's own dot products.
+  if (target.multipliesPairs)
+    passes.addPass(createCpuMultiplyPairs());
+  // Control flow is blocks, and memrefs have neither casts, views nor metadata operations.
   passes.addPass(createSCFToControlFlowPass());
   passes.addPass(memref::createExpandStridedMetadataPass());
+  passes.addPass(createLowerAffinePass());
   if (!target.hasFma)
     passes.addPass(createCpuSplitFma());
   // Rounding to bf16 is integer arithmetic, which LLVM would otherwise call a library for; so are rounded divisions.
@@ -40,7 +51,9 @@ void descent::buildLoopsToLLVMPipeline(OpPassManager &passes, const CpuTarget &t
   passes.addPass(createConvertMathToLLVMPass(math));
   passes.addPass(createConvertMathToLibmPass());
   // Everything else is the LLVM dialect.
-  passes.addPass(createConvertVectorToLLVMPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  vectors.x86Vector = true;
+  passes.addPass(createConvertVectorToLLVMPass(vectors));
   passes.addPass(createFinalizeMemRefToLLVMConversionPass());
   passes.addPass(createArithToLLVMConversionPass());
   passes.addPass(createConvertControlFlowToLLVMPass());

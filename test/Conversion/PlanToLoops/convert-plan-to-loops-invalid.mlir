@@ -32,3 +32,18 @@ plan.program @vectors_are_raised_to_no_power_of_their_own segments 1 {
     }
   }
 }
+
+// -----
+
+plan.program @a_product_without_a_packed_factor segments 1 {
+  plan.track @t class matrix {
+    %a = plan.scratch worker : !plan.buffer<short, short, f32>
+    %b = plan.scratch worker : !plan.buffer<short, short, f32>
+    // expected-error @below {{'plan.product' op reads no packed factor; run plan-pack-factors first}}
+    plan.product %a, %a : !plan.buffer<short, short, f32>, !plan.buffer<short, short, f32>
+        over <short, short> writes(%b : !plan.buffer<short, short, f32>) {
+    ^bb0(%acc: f32):
+      plan.yield %acc : f32
+    }
+  }
+}

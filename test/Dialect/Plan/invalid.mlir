@@ -146,6 +146,39 @@ plan.program @sweep_r5_a_reduction_is_f64 segments 1 {
 
 // -----
 
+plan.program @pack_r1_the_target_is_panels segments 1 {
+  plan.track @t class matrix {
+    %x = plan.scratch worker : !plan.buffer<short, long, f32>
+    %p = plan.scratch worker : !plan.buffer<long, short, f32>
+    // expected-error @below {{'plan.pack' op packs '!plan.buffer<short, long, f32>' into '!plan.buffer<long, short, f32>', which is not panels of its outer and inner extent}}
+    plan.pack %x into %p : !plan.buffer<short, long, f32>, !plan.buffer<long, short, f32>
+  }
+}
+
+// -----
+
+plan.program @pack_r1_the_outer_extent_comes_first segments 1 {
+  plan.track @t class matrix {
+    %x = plan.scratch worker : !plan.buffer<short, long, f32>
+    %p = plan.scratch worker : !plan.buffer<long, short, f32, panels>
+    // expected-error @below {{'plan.pack' op packs '!plan.buffer<short, long, f32>', transposed, into '!plan.buffer<long, short, f32, panels>', which is not panels}}
+    plan.pack %x transposed into %p : !plan.buffer<short, long, f32>, !plan.buffer<long, short, f32, panels>
+  }
+}
+
+// -----
+
+plan.program @pack_r2_panels_hold_the_entries segments 1 {
+  plan.track @t class matrix {
+    %x = plan.scratch worker : !plan.buffer<short, long, f32>
+    %p = plan.scratch worker : !plan.buffer<long, short, bf16, panels>
+    // expected-error @below {{'plan.pack' op packs '!plan.buffer<short, long, f32>' into '!plan.buffer<long, short, bf16, panels>', which does not hold its entries}}
+    plan.pack %x into %p : !plan.buffer<short, long, f32>, !plan.buffer<long, short, bf16, panels>
+  }
+}
+
+// -----
+
 plan.program @product_r1_inner_extents_differ segments 1 {
   plan.track @t class matrix {
     %l = plan.scratch worker : !plan.buffer<short, long, f32>
@@ -218,6 +251,38 @@ plan.program @product_r4_the_accumulator_is_an_argument segments 1 {
         short> writes(%a : !plan.buffer<short, short, f32>) {
       %c = arith.constant 0.0 : f32
       plan.yield %c : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @product_r5_panels_have_the_type_of_accumulation segments 1 {
+  plan.track @t class matrix {
+    %x = plan.scratch worker : !plan.buffer<short, long, f32>
+    %p = plan.scratch worker : !plan.buffer<short, long, f64, panels>
+    %a = plan.scratch worker : !plan.buffer<short, short, f32>
+    // expected-error @below {{'plan.product' op reads '!plan.buffer<short, long, f64, panels>' for '!plan.buffer<short, long, f32>', transposed; it wants panels of its outer and inner extent in 'f32'}}
+    plan.product %x, %x transposed : !plan.buffer<short, long, f32>, !plan.buffer<short, long, f32>
+        packed(%p : !plan.buffer<short, long, f64, panels>) over <short, short>
+        writes(%a : !plan.buffer<short, short, f32>) {
+    ^bb0(%acc: f32):
+      plan.yield %acc : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @sweep_r1_panels_are_read_by_products_only segments 1 {
+  plan.track @t class matrix {
+    %p = plan.scratch worker : !plan.buffer<short, long, f32, panels>
+    %x = plan.scratch worker : !plan.buffer<short, long, f32>
+    // expected-error @below {{'plan.sweep' op reads '!plan.buffer<short, long, f32, panels>', which has neither the extents}}
+    plan.sweep over <short, long> reads(%p : !plan.buffer<short, long, f32, panels>)
+        writes(%x : !plan.buffer<short, long, f32>) {
+    ^bb0(%e: f32):
+      plan.yield %e : f32
     }
   }
 }

@@ -50,6 +50,8 @@ plan.program @clipped segments 2 clip_global_norm 1.0 skip_nonfinite {
     %column = plan.scratch layer : !plan.buffer<one, cols, f32>
     %x = plan.scratch worker : !plan.buffer<short, long, bf16>
     %a = plan.scratch worker : !plan.buffer<short, short, f32>
+    %panels = plan.scratch worker : !plan.buffer<long, short, f32, panels>
+    %panels2 = plan.scratch worker : !plan.buffer<short, short, f32, panels>
     %y = plan.scratch layer : !plan.buffer<short, long, f32>
     // CHECK: reduces [max, sum, sum] into(%{{.*}}, %{{.*}}, %{{.*}} : !plan.buffer<one, tiles, f64>, !plan.buffer<col_blocks, rows, f64>, !plan.buffer<row_blocks, cols, f64>)
     plan.sweep over <rows, cols> reads(%g, %v : !plan.buffer<rows, cols, f32>, !plan.buffer<one, rows, f32>)
@@ -77,9 +79,13 @@ plan.program @clipped segments 2 clip_global_norm 1.0 skip_nonfinite {
     ^bb0(%acc: f32):
       plan.yield %acc : f32
     }
-    // CHECK: plan.product %{{.*}}, %{{.*}} : <short, short, f32>, <short, long, bf16> over <short, long> reads
+    // CHECK: plan.pack %[[X]] into %[[PANELS:.*]] : <short, long, bf16>, <long, short, f32, panels>
+    plan.pack %x into %panels : !plan.buffer<short, long, bf16>, !plan.buffer<long, short, f32, panels>
+    // CHECK: plan.pack %{{.*}} transposed into
+    plan.pack %a transposed into %panels2 : !plan.buffer<short, short, f32>, !plan.buffer<short, short, f32, panels>
+    // CHECK: plan.product %{{.*}}, %{{.*}} : <short, short, f32>, <short, long, bf16> packed(%[[PANELS]] : !plan.buffer<long, short, f32, panels>) over <short, long> reads
     plan.product %a, %x : !plan.buffer<short, short, f32>, !plan.buffer<short, long, bf16>
-        over <short, long> reads(%x : !plan.buffer<short, long, bf16>) scalars(%nu) writes(%y : !plan.buffer<short, long, f32>) {
+        packed(%panels : !plan.buffer<long, short, f32, panels>) over <short, long> reads(%x : !plan.buffer<short, long, bf16>) scalars(%nu) writes(%y : !plan.buffer<short, long, f32>) {
     ^bb0(%acc: f32, %xi: f32, %n: f64):
       %n32 = arith.truncf %n : f64 to f32
       %ax = arith.mulf %xi, %n32 : f32

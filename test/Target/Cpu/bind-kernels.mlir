@@ -1,4 +1,4 @@
-// RUN: descent-opt %s -split-input-file -verify-diagnostics -convert-plan-to-loops -cpu-bind-kernels | FileCheck %s
+// RUN: descent-opt %s -split-input-file -verify-diagnostics -plan-pack-factors -convert-plan-to-loops -cpu-bind-kernels | FileCheck %s
 
 // Buffers are 32 bytes apart, operands 4; the partial result of a tile goes to the place of its index.
 plan.program @bound segments 1 {
@@ -47,7 +47,7 @@ plan.program @scratch segments 1 {
   plan.track @t class matrix {
     %x = plan.scratch worker : !plan.buffer<short, long, f32>
     %a = plan.scratch worker : !plan.buffer<short, short, f32>
-    // CHECK: plan.product {{.*}} kernel @t_0_product_entry attributes {plan.scratch_bytes = {{[0-9]+}} : i64, plan.tile
+    // CHECK: plan.product {{.*}} kernel @t_1_product_entry attributes {plan.scratch_bytes = {{[0-9]+}} : i64, plan.tile
     plan.product %x, %x transposed : !plan.buffer<short, long, f32>, !plan.buffer<short, long, f32>
         over <short, short> writes(%a : !plan.buffer<short, short, f32>) {
     ^bb0(%acc: f32):

@@ -18,7 +18,9 @@ struct CpuPipelineOptions : mlir::PassPipelineOptions<CpuPipelineOptions> {
                               llvm::cl::init(0)};
 };
 
-/// plan -> plan with a kernel of loops and vectors for every stage.
+/// plan -> plan whose products read packed factors, in as little scratch.
+void buildCpuPlanPipeline(mlir::OpPassManager &passes, const CpuTarget &target);
+/// The same, and then plan -> plan with a kernel of loops and vectors for every stage.
 void buildPlanToLoopsPipeline(mlir::OpPassManager &passes, const CpuTarget &target);
 /// plan with kernels -> tables and functions; no program is left. `paths` are the targets of the whole artifact.
 void buildCpuArtifactPipeline(mlir::OpPassManager &passes, const CpuTarget &target, llvm::ArrayRef<CpuTarget> paths);

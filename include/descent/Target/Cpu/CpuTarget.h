@@ -12,10 +12,12 @@ struct CpuTarget {
   llvm::StringRef name;     // as users write it
   llvm::StringRef triple;   // of LLVM
   llvm::StringRef cpu;      // of LLVM: what the kernels may use
+  llvm::StringRef more;     // of LLVM: features beyond those of `cpu`, as "+a,+b"
   llvm::StringRef tune;     // of LLVM: what they are scheduled for
   llvm::StringRef features; // what a processor must have, as the step driver checks it
   unsigned vectorBits;
-  bool hasFma; // multiplies and adds with one rounding
+  bool hasFma;          // multiplies and adds with one rounding
+  bool multipliesPairs; // adds products of pairs of bf16 to f32
 
   /// The name without its kind, which symbols end in: "avx2".
   llvm::StringRef getSuffix() const { return name.substr(name.find(':') + 1); }

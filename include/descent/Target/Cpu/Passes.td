@@ -53,6 +53,16 @@ def CpuExpandBf16 : Pass<"cpu-expand-bf16"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def CpuMultiplyPairs : Pass<"cpu-multiply-pairs"> {
+  let summary = "multiply pairs of bf16 by the processor's instruction";
+  let description = [{
+    Requires nothing. Turns contractions that add, lane by lane, the two products of a pair of bf16 to f32 into the
+    dot product of 512-bit vectors that processors with `avx512bf16` have. Guarantees f32 sums; subnormal numbers count
+    as zero. Leaves other contractions. Never fails.
+  }];
+  let dependentDialects = ["::mlir::vector::VectorDialect", "::mlir::x86vector::X86VectorDialect"];
+}
+
 def CpuMaskIntegers : Pass<"cpu-mask-integers"> {
   let summary = "move 16-bit floats under a mask as integers";
   let description = [{

@@ -89,11 +89,13 @@ Traffic descent::plan::getTraffic(Operation *op) {
         list.push_back(value);
   };
   if (auto product = dyn_cast<ProductOp>(op))
-    addOnce(traffic.reads, {product.getLhs(), product.getRhs()});
+    addOnce(traffic.reads, {product.getLhs(), product.getPacked() ? product.getPacked() : product.getRhs()});
   if (auto stage = dyn_cast<StageOpInterface>(op)) {
     addOnce(traffic.reads, stage.getStageReads());
     addOnce(traffic.writes, stage.getStageWrites());
     addOnce(traffic.writes, stage.getStagePartials());
+  } else if (auto pack = dyn_cast<PackOp>(op)) {
+    traffic = {{pack.getSource()}, {pack.getTarget()}};
   } else if (auto fold = dyn_cast<FoldOp>(op)) {
     traffic = {{fold.getPartials()}, {fold.getTarget()}};
   } else if (auto combine = dyn_cast<CombineOp>(op)) {

@@ -50,13 +50,15 @@ static bool countsBlocks(Extent extent) {
 bool BufferType::isPartial() const { return countsBlocks(getRows()) || countsBlocks(getCols()); }
 
 LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, Extent rows, Extent cols,
-                                 Type elementType) {
+                                 Type elementType, Layout layout) {
   if (!elementType.isF64() && !elementType.isF32() && !elementType.isBF16() && !elementType.isF16())
     return emitError() << "a buffer stores f64, f32, bf16 or f16, not " << elementType;
   if (cols == Extent::Tiles ? rows != Extent::One : countsBlocks(cols))
     return emitError() << "blocks are counted by the first extent of a buffer, tiles by the second of <one, tiles>";
   if (rows == Extent::Tiles)
     return emitError() << "tiles are counted by the second extent of <one, tiles>";
+  if (layout == Layout::Panels && (countsBlocks(rows) || countsBlocks(cols)))
+    return emitError() << "panels hold a factor of products, not partial results";
   return success();
 }
 
@@ -71,6 +73,8 @@ static bool isShortFirst(Extent rows, Extent cols) { return rows == Extent::Shor
 
 std::optional<Access> descent::plan::getAccess(DomainAttr domain, BufferType buffer) {
   Extent rows = buffer.getRows(), cols = buffer.getCols();
+  if (buffer.isPanels())
+    return std::nullopt;
   if (rows == domain.getRows() && cols == domain.getCols())
     return Access::Entry;
   Extent domainRows = domain.getRows(), domainCols = domain.getCols();

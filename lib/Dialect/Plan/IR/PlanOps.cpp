@@ -141,7 +141,7 @@ bool descent::plan::readsOriented(Operation *op) {
          });
 }
 
-bool descent::plan::isStage(Operation *op) { return isa<SweepOp, ProductOp, CombineOp, FoldOp, ScalarsOp>(op); }
+bool descent::plan::isStage(Operation *op) { return isa<SweepOp, PackOp, ProductOp, CombineOp, FoldOp, ScalarsOp>(op); }
 
 SmallVector<Operation *> descent::plan::getStages(TrackOp track) {
   SmallVector<Operation *> stages;

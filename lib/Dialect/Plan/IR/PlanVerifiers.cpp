@@ -29,7 +29,7 @@ static LogicalResult verifyBuffersFit(StageOpInterface stage) {
              << ", in this or the other orientation, nor one number a row, a column or in all";
   // (R2)
   for (Value buffer : stage.getStageWrites())
-    if (bufferType(buffer).getDomain() != domain)
+    if (bufferType(buffer).getDomain() != domain || bufferType(buffer).isPanels())
       return stage->emitOpError("writes ") << buffer.getType() << ", which lacks the extents of the domain " << domain;
   // (R3)
   for (Value buffer : stage.getStagePartials())
@@ -92,6 +92,41 @@ static LogicalResult verifyStage(StageOpInterface stage) {
 
 LogicalResult SweepOp::verify() { return verifyStage(*this); }
 
+/// Whether `panels` can be `plain`, or its transpose, rearranged for products.
+static bool isPackedFrom(BufferType panels, BufferType plain, bool transposed) {
+  Extent outer = transposed ? plain.getRows() : plain.getCols(), inner = transposed ? plain.getCols() : plain.getRows();
+  return panels.isPanels() && !plain.isPanels() && panels.getRows() == outer && panels.getCols() == inner;
+}
+
+LogicalResult PackOp::verify() {
+  BufferType source = getSource().getType(), target = getTarget().getType();
+  // (R1)
+  if (!isPackedFrom(target, source, getTransposed()))
+    return emitOpError("packs ") << source << (getTransposed() ? ", transposed," : "") << " into " << target
+                                 << ", which is not panels of its outer and inner extent";
+  // (R2)
+  if (target.getElementType() != source.getElementType() &&
+      !isComputeTypeOf(target.getElementType(), source.getElementType()))
+    return emitOpError("packs ") << source << " into " << target << ", which does not hold its entries";
+  return success();
+}
+
+static LogicalResult verifyPacked(ProductOp product) {
+  auto packed = product.getPacked() ? bufferType(product.getPacked()) : BufferType();
+  BufferType lhs = product.getLhs().getType(), rhs = product.getRhs().getType();
+  if (!packed)
+    return success();
+  bool inPairs = packed.getElementType().isBF16() && lhs.getElementType().isBF16() && rhs.getElementType().isBF16() &&
+                 product.getAccumulatorType().isF32();
+  // (R5)
+  if (isPackedFrom(packed, rhs, product.getTransposed()) &&
+      (inPairs || packed.getElementType() == product.getAccumulatorType()))
+    return success();
+  return product.emitOpError("reads ") << packed << " for " << rhs << (product.getTransposed() ? ", transposed" : "")
+                                       << "; it wants panels of its outer and inner extent in "
+                                       << product.getAccumulatorType();
+}
+
 LogicalResult ProductOp::verify() {
   BufferType lhs = getLhs().getType(), rhs = getRhs().getType();
   Extent rhsInner = getTransposed() ? rhs.getCols() : rhs.getRows();
@@ -118,6 +153,8 @@ LogicalResult ProductOp::verify() {
   for (BufferType factor : {lhs, rhs})
     if (!isComputeTypeOf(accumulator, factor.getElementType()))
       return emitOpError("accumulates in ") << accumulator << ", which does not hold an entry of " << factor;
+  if (failed(verifyPacked(*this)))
+    return failure();
   return verifyStage(*this);
 }
 
@@ -220,6 +257,7 @@ static LogicalResult verifyGiven(Operation &op, Names &names) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(&op)
       .Case([&](WeightOp given) { return verifyOnce(given, "weight", names); })
       .Case([&](GradientOp given) { return verifyOnce(given, "gradient", names); })
+      .Case([&](OperandOp given) { return verifyOnce(given, "operand '" + given.getName() + "'", names); })
       .Case([&](InputOp given) { return verifyOnce(given, "input '" + given.getName() + "'", names); })
       .Case([&](StateOp given) { return verifyOnce(given, "state '" + given.getName() + "'", names); })
       .Case([&](LayerStateOp given) { return verifyOnce(given, "state '" + given.getName() + "'", names); })

@@ -34,7 +34,8 @@ def Plan_Extent : Plan_I32Enum<"Extent", "a size that is known when the plan is 
   I32EnumAttrCase<"Long", 4, "long">,             // max(rows, cols)
   I32EnumAttrCase<"Tiles", 5, "tiles">,           // of the grid of the one stage that writes the buffer
   I32EnumAttrCase<"RowBlocks", 6, "row_blocks">,  // likewise
-  I32EnumAttrCase<"ColBlocks", 7, "col_blocks">   // likewise
+  I32EnumAttrCase<"ColBlocks", 7, "col_blocks">,  // likewise
+  I32EnumAttrCase<"Inner", 8, "inner">            // a third size, which the products of a library sum over
 ]>;
 
 def Plan_CombineKind : Plan_I32Enum<"CombineKind", "how partial results are folded", [
@@ -69,6 +70,15 @@ def Plan_StateInit : Plan_I32Enum<"StateInit", "the initial content of a state",
   I32EnumAttrCase<"Value", 0, "value">, I32EnumAttrCase<"Parameter", 1, "parameter">
 ]>;
 
+def Plan_Layout : Plan_I32Enum<"Layout", "how a buffer's entries lie in memory", [
+  I32EnumAttrCase<"Plain", 0, "plain">,  // row by row
+  I32EnumAttrCase<"Panels", 1, "panels"> // as products want their right factor
+]>;
+
+def Plan_LayoutParameter : EnumParameter<Plan_Layout> {
+  let defaultValue = "::descent::plan::Layout::Plain";
+}
+
 def Plan_DomainAttr : AttrDef<Plan_Dialect, "Domain"> {
   let mnemonic = "domain";
   let summary = "the index space of a stage";
@@ -87,17 +97,25 @@ def Plan_BufferType : TypeDef<Plan_Dialect, "Buffer"> {
     A matrix in memory whose second axis is contiguous, `!plan.buffer<rows, cols, bf16>`; one-dimensional data has `one`
     row. The storage type may differ from the type that a stage computes with: loads and stores convert.
 
+    With the layout `panels` it is a right factor that `plan.pack` has rearranged for products: `<outer, inner, f32,
+    panels>` holds an entry for each index of the outer extent and of the one that is summed over. How wide panels are
+    and how the extents are rounded is the target's affair.
+
     Partial results count blocks of the grid of the one stage that writes them: `<one, tiles, f64>` holds a number a
     tile, `<col_blocks, rows, f64>` numbers per row and block of columns, `<row_blocks, cols, f64>` per column and block
     of rows.
   }];
   let parameters = (ins EnumParameter<Plan_Extent>:$rows, EnumParameter<Plan_Extent>:$cols,
-    "::mlir::Type":$elementType);
-  let assemblyFormat = "`<` $rows `,` $cols `,` $elementType `>`";
+    "::mlir::Type":$elementType, Plan_LayoutParameter:$layout);
+  let builders = [TypeBuilder<(ins "::descent::plan::Extent":$rows, "::descent::plan::Extent":$cols,
+    "::mlir::Type":$elementType), [{ return $_get($_ctxt, rows, cols, elementType, Layout::Plain); }]>];
+  let assemblyFormat = "`<` $rows `,` $cols `,` $elementType (`,` $layout^)? `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// Whether the extents count blocks of a stage's grid.
     bool isPartial() const;
+    /// Whether this is a packed right factor.
+    bool isPanels() const { return getLayout() == Layout::Panels; }
     /// The domain with these extents.
     DomainAttr getDomain() const { return DomainAttr::get(getContext(), getRows(), getCols()); }
   }];

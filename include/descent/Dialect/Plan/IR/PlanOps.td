@@ -109,13 +109,16 @@ def Plan_ProductOp : Plan_StageOp<"product"> {
     Computes `lhs * rhs` (`lhs * rhs^T` with `transposed`) over the domain given by the outer extents. The region is the
     epilogue of one entry, as in `plan.sweep`; its first argument is the accumulated entry, whose type is the type of
     accumulation. With `symmetric`, the product is known to be symmetric and the epilogue to keep it so: one triangle
-    suffices.
+    suffices. `packed` is `rhs` as `plan.pack` has rearranged it: the same numbers, if it is read where it lies or from
+    there.
 
     Rules:
     * (R1) the inner extents of `lhs` and `rhs` are the same.
     * (R2) with `symmetric`, the domain is square.
     * (R3) neither factor is written: a product is not done in place.
     * (R4) the rules of `plan.sweep` hold for the epilogue's buffers.
+    * (R5) `packed` is panels of the outer and the inner extent of `rhs`, in the type of accumulation or, with two
+      factors in bf16 that are accumulated in f32, in bf16.
 
     ```mlir
     plan.program @example segments 1 {
@@ -134,12 +137,13 @@ def Plan_ProductOp : Plan_StageOp<"product"> {
   let arguments = (ins Plan_BufferType:$lhs, Plan_BufferType:$rhs, UnitAttr:$transposed, UnitAttr:$symmetric,
     Plan_DomainAttr:$domain,
     Variadic<Plan_BufferType>:$reads, Variadic<F64>:$scalars, Variadic<Plan_BufferType>:$writes,
-      Variadic<Plan_BufferType>:$partials,
+      Variadic<Plan_BufferType>:$partials, Optional<Plan_BufferType>:$packed,
     TypedArrayAttrBase<Plan_CombineKind, "how each reduction folds">:$reductions,
       OptionalAttr<FlatSymbolRefAttr>:$kernel);
   let regions = (region SizedRegion<1>:$bodyRegion);
   let assemblyFormat = [{
     $lhs `,` $rhs (`transposed` $transposed^)? (`symmetric` $symmetric^)? `:` type($lhs) `,` type($rhs)
+    (`packed` `(` $packed^ `:` type($packed) `)`)?
     `over` $domain (`reads` `(` $reads^ `:` type($reads) `)`)? (`scalars` `(` $scalars^ `)`)?
     (`writes` `(` $writes^ `:` type($writes) `)`)? custom<Reductions>($reductions, $partials, type($partials))
     (`kernel` $kernel^)? attr-dict-with-keyword custom<Body>($bodyRegion)
@@ -147,7 +151,45 @@ def Plan_ProductOp : Plan_StageOp<"product"> {
   let extraClassDeclaration = [{
     /// The extent that is summed over.
     Extent getInnerExtent() { return getLhs().getType().getCols(); }
+    /// The type of accumulation.
+    ::mlir::Type getAccumulatorType() { return getBody()->getArgument(0).getType(); }
   }];
+}
+
+def Plan_PackOp : Plan_Op<"pack"> {
+  let summary = "a product's right factor, rearranged once for all products that read it";
+  let description = [{
+    Copies `source` (with `transposed`, its transpose) into panels, converting from its storage type. Where the layer's
+    shape makes that a waste, nothing or the last panel only is copied, and products read the source where it lies.
+
+    Rules:
+    * (R1) the target is panels of the source's outer and inner extent, and the source is plain.
+    * (R2) the target's type holds the source's entries.
+
+    ```mlir
+    plan.program @example segments 1 {
+      plan.track @all class matrix {
+        %x = plan.scratch worker : !plan.buffer<short, long, bf16>
+        %a = plan.scratch worker : !plan.buffer<short, short, f32>
+        %panels = plan.scratch worker : !plan.buffer<short, long, f32, panels>
+        plan.pack %x transposed into %panels : !plan.buffer<short, long, bf16>, !plan.buffer<short, long, f32, panels>
+        plan.product %x, %x transposed symmetric : !plan.buffer<short, long, bf16>, !plan.buffer<short, long, bf16>
+            packed(%panels : !plan.buffer<short, long, f32, panels>)
+            over <short, short> writes(%a : !plan.buffer<short, short, f32>) {
+        ^bb0(%acc: f32):
+          plan.yield %acc : f32
+        }
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Plan_BufferType:$source, UnitAttr:$transposed, Plan_BufferType:$target,
+    OptionalAttr<FlatSymbolRefAttr>:$kernel);
+  let assemblyFormat = [{
+    $source (`transposed` $transposed^)? `into` $target (`kernel` $kernel^)? attr-dict `:` type($source) `,`
+    type($target)
+  }];
+  let hasVerifier = 1;
 }
 
 def Plan_YieldOp : Plan_Op<"yield", [Pure, Terminator, ParentOneOf<["SweepOp", "ProductOp", "ScalarsOp"]>]> {

@@ -50,6 +50,33 @@ def Plan_StateOp : Plan_GivenOp<"state", [{getName()}]> {
   let results = (outs Plan_BufferType:$result);
   let assemblyFormat = "$name `init` $init $value attr-dict `:` type($result)";
 }
+def Plan_OperandOp : Plan_GivenOp<"operand", [{getName()}]> {
+  let summary = "memory of the caller of a library";
+  let description = [{
+    In a program that is a library (`attributes {plan.library}`) tracks are functions of a matrix of any extents, not
+    updates of a layer. Operands are numbered in the order in which they stand.
+
+    ```mlir
+    plan.program @library segments 1 attributes {plan.library} {
+      plan.track @scale class any {
+        %a = plan.operand "a" : !plan.buffer<rows, inner, f32>
+        %c = plan.operand "c" : !plan.buffer<rows, inner, f32>
+        %alpha = plan.factor "alpha"
+        plan.sweep over <rows, inner> reads(%a : !plan.buffer<rows, inner, f32>) scalars(%alpha)
+            writes(%c : !plan.buffer<rows, inner, f32>) {
+        ^bb0(%x: f32, %s: f64):
+          %s32 = arith.truncf %s : f64 to f32
+          %y = arith.mulf %x, %s32 : f32
+          plan.yield %y : f32
+        }
+      }
+    }
+    ```
+  }];
+  let arguments = (ins StrAttr:$name);
+  let results = (outs Plan_BufferType:$result);
+  let assemblyFormat = "$name attr-dict `:` type($result)";
+}
 def Plan_ScratchOp : Plan_GivenOp<"scratch", [{"scratch"}]> {
   let summary = "memory that holds nothing between steps";
   let description = [{

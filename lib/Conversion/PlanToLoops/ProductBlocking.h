@@ -1,0 +1,44 @@
+// How products are cut into blocks, and how their right factors lie in panels.
+#ifndef DESCENT_LIB_CONVERSION_PLANTOLOOPS_PRODUCTBLOCKING_H
+#define DESCENT_LIB_CONVERSION_PLANTOLOOPS_PRODUCTBLOCKING_H
+
+#include "descent/Dialect/Plan/IR/Plan.h"
+
+namespace descent::plan {
+
+/// Sizes, in entries, for vectors of so many bits and panels of one type: that of accumulation, or pairs of bf16.
+struct ProductBlocking {
+  ProductBlocking(unsigned vectorBits, mlir::Type panels);
+
+  mlir::Type accumulator;
+  int64_t length;  // of a vector of accumulators
+  int64_t panel;   // columns of the micro-kernel: two vectors
+  int64_t rows;    // its rows, and those of the one that ends a tile
+  int64_t fewRows; //
+  int64_t group;   // indices of the inner extent that lie in one lane of a panel: 2 for pairs, else 1
+  int64_t inner;   // the inner extent of panels is rounded up to this
+
+  /// The most of the inner extent that is summed up at a time: that many rows of a panel stay in the second-level
+  /// cache while a tile's rows pass.
+  int64_t innerBlock;
+
+  /// A tile: its rows of the left factor, and a panel, share the second-level cache. Many columns cost nothing, as
+  /// panels pass anyway, but leave less to share among workers.
+  int64_t tileRows = 96, tileCols = 256;
+  /// A tile of a pack stage.
+  int64_t packOuter = 256, packInner = 256;
+
+  /// Sums of a tile, when they have to wait for more of the inner extent or for reductions.
+  int64_t sums() const { return (tileRows + rows) * (tileCols + panel); }
+  /// Rows of the left factor in the type of accumulation; the stride is no power of two.
+  int64_t leftStride() const { return innerBlock + length; }
+  int64_t left() const { return tileRows * leftStride(); }
+};
+
+/// Tells the layout of memory about panels, in attributes of `scratch`: multiples of the extents, and whether products
+/// may read the factor where it lies.
+void describePanels(ScratchOp scratch, unsigned vectorBits);
+
+} // namespace descent::plan
+
+#endif // DESCENT_LIB_CONVERSION_PLANTOLOOPS_PRODUCTBLOCKING_H
