@@ -140,7 +140,9 @@ func::FuncOp descent::plan::createPackKernel(ImplicitLocOpBuilder &b, PackOp sta
   else
     loops.emitRows();
   func::ReturnOp::create(b);
-  stage->setAttr("plan.tile", b.getDenseI64ArrayAttr({size.packInner, size.packInner * size.packOuter, size.packOuter,
-                                                      size.panel, size.inner}));
+  int64_t outer = size.packAlong, inner = size.packAcross;
+  if (stage.getTransposed())
+    std::swap(outer, inner);
+  stage->setAttr("plan.tile", b.getDenseI64ArrayAttr({inner, inner * outer, outer, size.panel, size.inner}));
   return kernel.function;
 }

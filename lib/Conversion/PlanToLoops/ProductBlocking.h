@@ -22,11 +22,11 @@ struct ProductBlocking {
   /// cache while a tile's rows pass.
   int64_t innerBlock;
 
-  /// A tile: its rows of the left factor, and a panel, share the second-level cache. Many columns cost nothing, as
-  /// panels pass anyway, but leave less to share among workers.
-  int64_t tileRows = 96, tileCols = 256;
-  /// A tile of a pack stage.
-  int64_t packOuter = 256, packInner = 256;
+  /// A tile: its rows of the left factor, and a panel, share the second-level cache. More columns would gain nothing,
+  /// as panels pass anyway, and leave less to share among workers.
+  int64_t tileRows = 96, tileCols = 128;
+  /// A tile of a pack stage reads runs of a kilobyte, whichever way its factor lies.
+  int64_t packAlong = 256, packAcross = 64;
 
   /// Sums of a tile, when they have to wait for more of the inner extent or for reductions.
   int64_t sums() const { return (tileRows + rows) * (tileCols + panel); }

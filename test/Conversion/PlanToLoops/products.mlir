@@ -73,7 +73,7 @@ plan.program @triangle segments 1 {
       plan.yield %acc, %d, %d : f32, f64, f64
     }
     // A number a row wants all tiles.
-    // CHECK: plan.product {{.*}} kernel @t_2_product attributes {plan.tile = array<i64: 256, 24576, 96, 6, 16>}
+    // CHECK: plan.product {{.*}} kernel @t_2_product attributes {plan.tile = array<i64: 128, 12288, 96, 6, 16>}
     plan.product %x, %x transposed symmetric : !plan.buffer<short, long, f32>, !plan.buffer<short, long, f32>
         over <short, short> writes(%a : !plan.buffer<short, short, f32>)
         reduces [sum] into(%q : !plan.buffer<col_blocks, short, f64>) {
