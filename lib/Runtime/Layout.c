@@ -37,8 +37,7 @@ static bool make_grid(const descent_entry *entry, const descent_stage *stage, de
   return stage->per_layer || descent_make_grid(&stage->domain, rows, cols, grid);
 }
 
-/* In visits of an element, in whose time a core multiplies and adds some 16 numbers. */
-static double cost_of(const descent_entry *entry, const descent_stage *stage, const descent_grid *grid) {
+double descent_stage_cost(const descent_entry *entry, const descent_stage *stage, const descent_grid *grid) {
   if (stage->per_layer)
     return 1.0;
   const double inner = stage->domain.inner ? (double)extent_of(entry, stage->domain.inner) : 0.0;
@@ -98,7 +97,7 @@ bool descent_lay_out_entry(descent_entry *entry) {
   for (uint32_t s = 0; s < track->num_stages; ++s) {
     if (!make_grid(entry, &track->stages[s], &entry->grids[s]))
       return false;
-    entry->cost += cost_of(entry, &track->stages[s], &entry->grids[s]);
+    entry->cost += descent_stage_cost(entry, &track->stages[s], &entry->grids[s]);
   }
   entry->worker_bytes = entry->layer_bytes = 0;
   for (uint32_t b = 0; b < track->num_buffers; ++b) {

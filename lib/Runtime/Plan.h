@@ -116,6 +116,9 @@ static inline int64_t descent_align(int64_t bytes) { return (bytes + 63) / 64 * 
 /* Layout.c: grids and scratch of one entry; false when a size does not fit in 64 bits. */
 bool descent_lay_out_entry(descent_entry *entry);
 
+/* Layout.c: in visits of an element, in whose time a core multiplies and adds some 16 numbers. */
+double descent_stage_cost(const descent_entry *entry, const descent_stage *stage, const descent_grid *grid);
+
 /* Layout.c: waves, chunks and the workspace, from the entries. */
 int32_t descent_schedule(descent_plan *plan, descent_error *error);
 

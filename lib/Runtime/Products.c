@@ -12,8 +12,8 @@
 
 enum { MOST_BUFFERS = 8, MOST_STAGES = 4, OPERANDS = 4 };
 
-/* Below this many visits of elements a fork and join costs more than it gains. */
-static const double least_shared_cost = 32768;
+/* Below this many visits of elements in a stage a fork and join costs more than it gains. */
+static const double least_shared_cost = 65536;
 
 typedef struct product_layout {
   descent_entry entry;
@@ -106,7 +106,8 @@ static void run_tile(void *argument, int64_t task, int64_t worker) {
 
 static void run_stage(const stage_tasks *tasks, const descent_parallel *parallel) {
   const int64_t tiles = descent_num_tiles(tasks->grid);
-  if (parallel && parallel->workers > 1 && tiles > 1 && tasks->layout->entry.cost > least_shared_cost) {
+  const double cost = descent_stage_cost(&tasks->layout->entry, tasks->stage, tasks->grid);
+  if (parallel && parallel->workers > 1 && tiles > 1 && cost > least_shared_cost) {
     parallel->run(parallel->context, tiles, run_tile, (void *)tasks);
     return;
   }
