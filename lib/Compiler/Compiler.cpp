@@ -26,6 +26,7 @@ static LogicalResult lowerToPlan(ModuleOp module, const CompileOptions &options)
     return failure();
   ExpandOptions expand;
   expand.compute = options.storage == "f64" ? "f64" : "f32";
+  expand.form = options.form;
   buildDescentExpandPipeline(passes, expand);
   ConvertDescentToPlanOptions convert;
   convert.storage = options.storage;
@@ -157,6 +158,8 @@ static LogicalResult explain(ModuleOp module, const CompileOptions &options) {
 static LogicalResult checkWords(MLIRContext &context, const CompileOptions &options, StringRef extension) {
   if (!llvm::is_contained({"f32", "f64", "bf16"}, StringRef(options.storage)))
     return error(&context) << "--storage needs f32, f64 or bf16, found '" << options.storage << "'";
+  if (!llvm::is_contained({"auto", "plain", "gram"}, StringRef(options.form)))
+    return error(&context) << "--form needs auto, plain or gram, found '" << options.form << "'";
   if (options.layer == "products" && (extension == ".mlir" || extension.empty()))
     return error(&context) << "--emit=products writes code: -o needs a file that ends in .so, .o, .s or .ll";
   if (!llvm::is_contained({"descent", "plan", "loops", "llvm", "products"}, StringRef(options.layer)))

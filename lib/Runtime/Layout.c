@@ -32,6 +32,9 @@ static int64_t extent_of(const descent_entry *entry, uint32_t extent) {
 }
 
 static bool make_grid(const descent_entry *entry, const descent_stage *stage, descent_grid *grid) {
+  *grid = (descent_grid){0};
+  if (!descent_is_chosen(entry, stage->choice, stage->alternative))
+    return true;
   const int64_t rows = extent_of(entry, stage->domain.rows), cols = extent_of(entry, stage->domain.cols);
   *grid = (descent_grid){rows, cols, rows, cols, 1, 1, false};
   return stage->per_layer || descent_make_grid(&stage->domain, rows, cols, grid);
@@ -97,12 +100,15 @@ bool descent_lay_out_entry(descent_entry *entry) {
   for (uint32_t s = 0; s < track->num_stages; ++s) {
     if (!make_grid(entry, &track->stages[s], &entry->grids[s]))
       return false;
-    entry->cost += descent_stage_cost(entry, &track->stages[s], &entry->grids[s]);
+    if (descent_num_tiles(&entry->grids[s]) > 0)
+      entry->cost += descent_stage_cost(entry, &track->stages[s], &entry->grids[s]);
   }
   entry->worker_bytes = entry->layer_bytes = 0;
   for (uint32_t b = 0; b < track->num_buffers; ++b) {
     const descent_buffer_desc *desc = &track->buffers[b];
-    if (desc->source == DESCENT_BUFFER_WORKER || desc->source == DESCENT_BUFFER_LAYER) {
+    if (!descent_is_chosen(entry, desc->choice, desc->alternative)) {
+      entry->scratches[b] = (descent_scratch){0};
+    } else if (desc->source == DESCENT_BUFFER_WORKER || desc->source == DESCENT_BUFFER_LAYER) {
       int64_t *bytes = desc->source == DESCENT_BUFFER_WORKER ? &entry->worker_bytes : &entry->layer_bytes;
       if (!lay_out_scratch(entry, desc, &entry->scratches[b], bytes))
         return false;

@@ -117,11 +117,13 @@ static int32_t make_entry(descent_plan *plan, const descent_layer *layer, int64_
   entry->batch = layer->batch;
   entry->first = plan->num_logicals;
   entry->name = descent_arena_take(&plan->memory, 1, length);
+  entry->choices = descent_arena_take(&plan->memory, track->num_choices, sizeof(uint32_t));
   entry->grids = descent_arena_take(&plan->memory, track->num_stages, sizeof(descent_grid));
   entry->scratches = descent_arena_take(&plan->memory, track->num_buffers, sizeof(descent_scratch));
-  if (!entry->name || !entry->grids || !entry->scratches)
+  if (!entry->name || !entry->choices || !entry->grids || !entry->scratches)
     return out_of_memory(error);
   memcpy(entry->name, layer->name, length);
+  descent_choose(entry);
   if (!descent_lay_out_entry(entry))
     return descent_fail(error, DESCENT_INVALID_LAYER,
                         "layer %" PRId64 " '%s': the scratch for %" PRId64 " x %" PRId64 " exceeds the address space",

@@ -32,7 +32,8 @@ typedef struct descent_entry {
   int64_t rows, cols, batch;
   int64_t inner;                     /* of a library's product; 0 for layers */
   int64_t first;                     /* its first logical layer */
-  descent_grid *grids;               /* one a stage */
+  uint32_t *choices;                 /* one a choice of the track: the alternative that it runs */
+  descent_grid *grids;               /* one a stage; of no tiles when the stage belongs to another alternative */
   descent_scratch *scratches;        /* one a buffer of the track */
   int64_t worker_bytes, layer_bytes; /* scratch of one logical layer, of either kind */
   int64_t layer_begin;               /* offset of its LAYER scratch in the workspace */
@@ -112,6 +113,12 @@ int64_t descent_num_tiles(const descent_grid *grid);
 descent_tile descent_get_tile(const descent_grid *grid, int64_t index);
 
 static inline int64_t descent_align(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+/* Choices.c: the cheapest alternatives for the entry's shape. */
+void descent_choose(descent_entry *entry);
+
+/* Choices.c: whether the entry runs what belongs to `alternative` of `choice`, as stages name them. */
+bool descent_is_chosen(const descent_entry *entry, uint32_t choice, uint32_t alternative);
 
 /* Layout.c: grids and scratch of one entry; false when a size does not fit in 64 bits. */
 bool descent_lay_out_entry(descent_entry *entry);

@@ -76,8 +76,11 @@ static void run_small_layer(const small_tasks *tasks, const descent_logical *log
   const descent_buffer *buffers = take_buffers(plan, logical, worker);
   void *kernel_scratch = descent_worker_memory(plan, worker);
   for (uint32_t s = begin; s < end; ++s) {
+    const int64_t tiles = descent_num_tiles(&entry->grids[s]);
+    if (tiles == 0)
+      continue;
     const double started = descent_begin(tasks->profile);
-    for (int64_t tile = 0; tile < descent_num_tiles(&entry->grids[s]); ++tile)
+    for (int64_t tile = 0; tile < tiles; ++tile)
       descent_call_kernel(&entry->track->stages[s], &entry->grids[s], tile, buffers, logical->slots, kernel_scratch);
     descent_end_stage(tasks->profile, plan->artifact, worker, entry->group, s, started);
   }

@@ -135,6 +135,8 @@ static double load_slot(const descent_plan *plan, const descent_slot *load, cons
     return (double)logical->entry->cols;
   case DESCENT_SLOT_UPDATES:
     return (double)(count_updates(plan, logical) + 1);
+  case DESCENT_SLOT_CHOICE:
+    return (double)logical->entry->choices[load->index];
   case DESCENT_SLOT_FACTOR:
     return plan->bindings.bounds[logical->entry - plan->entries].factors[load->index];
   default:

@@ -46,6 +46,13 @@ class Stage:
     factors: str  # the type of a product's factors; empty: no product
     bytes: Formula
     flops: Formula
+    costs: tuple[Formula, ...] = ()  # of the alternatives of the choice that the stage belongs to
+    alternative: int = 0
+
+    def runs(self, rows: int, cols: int) -> bool:
+        """Whether a layer of this shape has the stage: it is no part of a choice, or of the cheapest alternative."""
+        costs = [cost(rows, cols) for cost in self.costs]
+        return not costs or costs.index(min(costs)) == self.alternative
 
 
 @dataclass(frozen=True)
@@ -132,6 +139,7 @@ def _hypers(owner: dict[str, Any]) -> dict[str, float]:
 
 
 def _stages(track: dict[str, Any]) -> tuple[Stage, ...]:
+    choices = [tuple(parse_formula(way["cost"]) for way in choice) for choice in track.get("choices", [])]
     return tuple(
         Stage(
             track=track["name"],
@@ -142,6 +150,8 @@ def _stages(track: dict[str, Any]) -> tuple[Stage, ...]:
             factors=stage.get("factors", ""),
             bytes=parse_formula(stage["bytes"]),
             flops=parse_formula(stage["flops"]),
+            costs=choices[stage["choice"]] if "choice" in stage else (),
+            alternative=int(stage.get("alternative", 0)),
         )
         for number, stage in enumerate(track["stages"])
     )

@@ -275,6 +275,9 @@ METHODS = {
     "you": f"<you, steps = 5, {AS_GIVEN}>",
     "polar express 5": f"<polar_express, steps = 5, {AS_GIVEN}>",
     "polar express 8": f"<polar_express, steps = 8, {AS_GIVEN}>",
+    "gram": f"<polar_express, safety = 1.05, {AS_GIVEN}>",
+    "cans": f"<cans, {AS_GIVEN}>",
+    "turbo": f"<turbo, {AS_GIVEN}>",
 }
 # On singular values of 0.001 to 1: the least and the largest result.
 BANDS = {
@@ -282,6 +285,9 @@ BANDS = {
     "you": (0.4750, 1.1450),
     "polar express 5": (0.8462, 1.1236),
     "polar express 8": (1.0 - 1e-6, 1.0 + 1e-6),
+    "gram": (0.7290, 1.1236),
+    "cans": (0.8844, 1.1198),
+    "turbo": (0.1466, 1.0500),
 }
 
 

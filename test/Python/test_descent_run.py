@@ -56,7 +56,10 @@ def test_json_says_the_same_to_programs(capsys: pytest.CaptureFixture[str]) -> N
     assert timed["limits"]["bytes_per_second"] > 1e8 and timed["limits"]["flops_per_second"]["f32"] > 1e8
     stages = {stage["name"] for stage in timed["stages"]}
     assert {"sweep", "product"} <= stages
-    for stage in timed["stages"]:
+    # These layers are small and nearly square: they run the plain form, and no stage that is the Gram form's alone.
+    idle = [stage for stage in timed["stages"] if stage["layers"] == 0]
+    assert idle and not any(stage["seconds"] or stage["flops"] for stage in idle)
+    for stage in [stage for stage in timed["stages"] if stage["layers"]]:
         assert stage["layers"] == 3 and stage["group"] == "matrices" and stage["seconds"] >= 0
         assert (stage["factors"] == "bf16") == (stage["name"] == "product")
         if stage["name"] == "product":

@@ -39,6 +39,7 @@ int main(void) {
   test_states();
   test_profile();
   test_steps();
+  test_choices();
   test_tiles();
   test_grids();
   test_threads();

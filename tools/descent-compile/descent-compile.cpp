@@ -31,6 +31,9 @@ DESCENT_TEXT_OPTION(target, "target", "target",
                     "of which a plan takes the best that its machine can run");
 DESCENT_TEXT_OPTION(storage, "storage", "types",
                     "f32 (default) or f64 everywhere; bf16: parameters and gradients, f32 states");
+DESCENT_TEXT_OPTION(form, "form", "form",
+                    "Newton-Schulz on wide matrices (plain), on Gram matrices (gram), or the cheaper one for each "
+                    "layer's shape (auto, default)");
 DESCENT_TEXT_OPTION(
     layer, "emit", "layer",
     "of an .mlir output: descent, plan (default), loops or llvm; products: a library of matrix products instead");

@@ -19,6 +19,7 @@ struct CompileOptions {
   std::string stored;     // of a single rule: out_in or in_out
   std::string target = "cpu:native";
   std::string storage = "f32";
+  std::string form = "auto"; // of Newton-Schulz iterations that leave it open: auto, plain or gram
   std::string layer =
       "plan"; // of an .mlir output: descent, plan, loops or llvm; products: no rule, a library of products
   bool explain = false;

@@ -87,6 +87,7 @@ typedef struct descent_buffer_desc {
   /* Whether products may read the factor where it lies, and rows of their left factors (descent_extent). If they do,
    * the buffer is for the last panel only, and for none when that is whole: row_multiple or 0 rows. */
   uint32_t in_place, readers;
+  uint32_t choice, alternative; /* who uses scratch: as in descent_stage */
 } descent_buffer_desc;
 
 /* What the driver writes into a scalar slot before a step. */
@@ -99,7 +100,8 @@ typedef enum descent_slot_source {
   DESCENT_SLOT_GRADIENT_SCALE = 5,
   DESCENT_SLOT_HYPER = 6,  /* index: into the artifact's flat list */
   DESCENT_SLOT_FACTOR = 7, /* index: which factor */
-  DESCENT_SLOT_STATE = 8   /* index: a state of layer scope */
+  DESCENT_SLOT_STATE = 8,  /* index: a state of layer scope */
+  DESCENT_SLOT_CHOICE = 9  /* index: a choice; the number of the alternative, from 0 */
 } descent_slot_source;
 
 typedef struct descent_slot {
@@ -121,7 +123,28 @@ typedef struct descent_stage {
   /* Which buffers and slots the kernel works on, in the order of its parameters: buffers that it reads or writes, slots
    * that it reads, then what takes its results: with a grid buffers of one f64 a tile, else slots. */
   const uint32_t *operands;
+  /* alternative 0: every layer runs it; k: those that run alternative k - 1 of the track's choice */
+  uint32_t choice, alternative;
 } descent_stage;
+
+/* factor * rows^r * cols^c * min(rows, cols)^s * max(rows, cols)^l */
+typedef struct descent_term {
+  double factor;
+  uint32_t powers[4]; /* r, c, s, l */
+} descent_term;
+
+typedef struct descent_alternative {
+  const char *name;
+  uint32_t num_terms, reserved;
+  const descent_term *terms; /* their sum is its cost */
+} descent_alternative;
+
+/* Stages that do the same in different ways: when the plan is made each entry gets the way that costs least for its
+ * shape, the first of equal ones. */
+typedef struct descent_choice {
+  uint32_t num_alternatives, reserved;
+  const descent_alternative *alternatives;
+} descent_choice;
 
 typedef enum descent_scope {
   DESCENT_SCOPE_ELEMENT = 0,
@@ -174,7 +197,8 @@ typedef struct descent_track {
   const uint32_t *report_slots; /* per report of the artifact: the slot, or UINT32_MAX when this track lacks it;
                                    num_reports entries */
   uint32_t nonfinite_slot;      /* > 0 when this layer's gradient has a NaN or infinity; UINT32_MAX: not looked for */
-  uint32_t reserved;
+  uint32_t num_choices;
+  const descent_choice *choices;
 } descent_track;
 
 typedef enum descent_combine { DESCENT_SUM = 0, DESCENT_MAX = 1, DESCENT_MIN = 2 } descent_combine;

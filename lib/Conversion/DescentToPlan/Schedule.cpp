@@ -42,7 +42,8 @@ std::pair<plan::Extent, plan::Extent> Schedule::getDomain(Operation *op) {
 
 /// Whether the operation computes every entry of its result from one entry of each of its tensors.
 static bool isElementwise(Operation *op) {
-  return isa<BroadcastOp, OrientOp>(op) || (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1);
+  return isa<BroadcastOp, IdentityOp, OrientOp>(op) ||
+         (OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1);
 }
 
 /// Whether a consumer needs the value in memory rather than entry by entry.
@@ -58,6 +59,8 @@ Work Schedule::classify(Operation *op) const {
     return Work::Reduce;
   if (isa<ProductOp>(op))
     return Work::Product;
+  if (isa<ChooseOp>(op))
+    return Work::Choose;
   if (llvm::any_of(op->getUsers(), needsMemory))
     return Work::Entry;
   // Truth values have no storage type.
@@ -92,6 +95,25 @@ LogicalResult Schedule::classify() {
 }
 
 //===----------------------------------------------------------------------===//
+// What only one alternative needs
+//===----------------------------------------------------------------------===//
+
+void Schedule::findAlternatives() {
+  for (auto choice : rule.getBody().front().getOps<ChooseOp>())
+    choices.insert({choice, choices.size()});
+  for (Operation &op : llvm::reverse(rule.getBody().front().getOperations())) {
+    std::optional<Alternative> common;
+    for (OpOperand &use : op.getUses()) {
+      Operation *user = use.getOwner();
+      Alternative wanted =
+          isa<ChooseOp>(user) ? Alternative{choices.lookup(user), use.getOperandNumber()} : alternatives.lookup(user);
+      common = !common || *common == wanted ? wanted : Alternative();
+    }
+    alternatives[&op] = isa<ChooseOp>(op) ? Alternative() : common.value_or(Alternative());
+  }
+}
+
+//===----------------------------------------------------------------------===//
 // As early as possible
 //===----------------------------------------------------------------------===//
 
@@ -106,9 +128,14 @@ Time Schedule::getAvailable(Value value, Operation *user) const {
     return time.next();
   case Work::Entry:
   case Work::Product: {
-    bool otherStage = needsMemory(user) || (isTensor(value) && !isa<UpdateOp>(user) &&
-                                            getDomain(cast<RankedTensorType>(value.getType())) != getDomain(user));
-    return otherStage ? time.next() : time;
+    // What is stored, in an argument or for a choice, may be stored by the stage that computes it.
+    if (isa<UpdateOp>(user))
+      return time;
+    if (isa<ChooseOp>(user))
+      return getAlternative(producer).choice == choices.lookup(user) ? time : time.next();
+    bool sameStage = getDomain(cast<RankedTensorType>(value.getType())) == getDomain(user) &&
+                     getAlternative(producer) == getAlternative(user);
+    return needsMemory(user) || !sameStage ? time.next() : time;
   }
   default:
     return time;
@@ -123,8 +150,11 @@ void Schedule::placeEarliest() {
       time = std::max(time, getAvailable(operand, &op));
     if (const Total *total = totals.getReceived(&op))
       time = std::max(time, Time{total->cut + 1, 0});
+    // After the stages that write what is chosen.
+    if (work.lookup(&op) == Work::Choose)
+      time = time.next();
     // A stage has one product.
-    while (work.lookup(&op) == Work::Product && !products.insert({time, getDomain(&op)}).second)
+    while (work.lookup(&op) == Work::Product && !products.insert({time, getDomain(&op), getAlternative(&op)}).second)
       time = time.next();
     times[&op] = time;
   }
@@ -140,7 +170,7 @@ void Schedule::forEachRead(Value value, function_ref<void(const StageKey &, bool
   for (Operation *user : value.getUsers()) {
     if (work.lookup(user) == Work::Free)
       forEachRead(user->getResult(0), visit);
-    else if (!isa<UpdateOp>(user))
+    else if (!isa<UpdateOp, ChooseOp>(user))
       visit(getStage(user), needsMemory(user));
   }
   for (const Store &store : stores)
@@ -177,7 +207,7 @@ bool Schedule::sink(Operation *op) {
   std::optional<Time> latest;
   forEachRead(op->getResult(0), [&](const StageKey &key, bool inMemory) {
     Time time = key.time;
-    bool isOtherStage = inMemory || key.domain != getDomain(op);
+    bool isOtherStage = inMemory || key.domain != getDomain(op) || !(key.alternative == getAlternative(op));
     if (isOtherStage)
       time = time.level > 0 ? Time{time.segment, time.level - 1} : times.lookup(op);
     latest = latest ? std::min(*latest, time) : time;
@@ -202,29 +232,43 @@ void Schedule::sinkWithinSegments() {
 // Stores
 //===----------------------------------------------------------------------===//
 
-/// The first time at which a stage over `domain` may overwrite the argument.
-Time Schedule::getLastRead(unsigned argument, std::pair<plan::Extent, plan::Extent> domain) const {
+/// The first time at which a stage like `writer` may overwrite the argument.
+Time Schedule::getLastRead(Value argument, const StageKey &writer) const {
   Time last;
-  forEachRead(rule.getBody().getArgument(argument), [&](const StageKey &key, bool inMemory) {
-    bool isSameStage = !inMemory && key.domain == domain;
+  forEachRead(argument, [&](const StageKey &key, bool inMemory) {
+    bool isSameStage = !inMemory && key.domain == writer.domain && key.alternative == writer.alternative;
     last = std::max(last, isSameStage ? key.time : key.time.next());
   });
   return last;
 }
 
-void Schedule::placeStores() {
+void Schedule::listStores() {
+  auto add = [&](Value destination, Value value, int64_t segment, Alternative alternative) {
+    auto domain = getDomain(cast<RankedTensorType>(value.getType()));
+    stores.push_back({destination, value, {{segment, 0}, domain, alternative}});
+  };
   UpdateOp update = rule.getUpdate();
-  if (stores.empty())
-    for (auto [destination, value] : llvm::zip(update.getDestinations(), update.getValues()))
-      if (isTensor(value) && value != rule.getBody().getArgument(destination))
-        stores.push_back({static_cast<unsigned>(destination),
-                          value,
-                          {{totals.getFirstStore(), 0}, getDomain(cast<RankedTensorType>(value.getType()))}});
+  for (auto [destination, value] : llvm::zip(update.getDestinations(), update.getValues()))
+    if (isTensor(value) && value != rule.getBody().getArgument(destination))
+      add(rule.getBody().getArgument(destination), value, totals.getFirstStore(), Alternative());
+  int64_t number = 0;
+  for (auto choice : rule.getBody().front().getOps<ChooseOp>()) {
+    for (OpOperand &use : choice->getOpOperands())
+      if (isTensor(use.get()))
+        add(choice.getResult(), use.get(), segments.lookup(choice), {number, use.getOperandNumber()});
+    ++number;
+  }
+}
+
+void Schedule::placeStores() {
   for (bool moved = true; moved;) {
     moved = false;
     for (Store &store : stores) {
-      Time time = std::max(store.key.time, getLastRead(store.argument, store.key.domain));
-      time = std::max(time, getAvailable(store.value, update));
+      Operation *choice = store.destination.getDefiningOp();
+      Time time = store.key.time;
+      if (!choice)
+        time = std::max(time, getLastRead(store.destination, store.key));
+      time = std::max(time, getAvailable(store.value, choice ? choice : rule.getUpdate()));
       moved |= !(time == store.key.time);
       store.key.time = time;
     }
@@ -282,7 +326,8 @@ std::vector<StageKey> Schedule::getStages() const {
   for (const Store &store : stores)
     keys.insert(store.key);
   for (const auto &[value, unused] : kept)
-    keys.insert(getStage(value.getDefiningOp()));
+    if (getWork(value.getDefiningOp()) != Work::Choose)
+      keys.insert(getStage(value.getDefiningOp()));
   return {keys.begin(), keys.end()};
 }
 
@@ -291,6 +336,8 @@ FailureOr<Schedule> Schedule::compute(OptimizerOp rule, const Totals &totals) {
   if (failed(schedule.classify()))
     return failure();
   schedule.sinkBelowCuts();
+  schedule.findAlternatives();
+  schedule.listStores();
   schedule.placeEarliest();
   schedule.sinkWithinSegments();
   schedule.keepValues();

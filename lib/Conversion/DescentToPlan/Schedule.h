@@ -24,20 +24,35 @@ enum class Work {
   Entry, // computed entry by entry in one stage
   Reduce,  // partial results of a stage
   Product, // the source of a stage
+  Choose,  // memory that the stages of its alternatives write
   None     // not computed: what the caller is told
 };
 
-/// The time and domain of a stage.
+/// What only one alternative of a choice needs is skipped by layers that run another one.
+struct Alternative {
+  int64_t choice = -1, index = 0; // choices are counted in their order; -1: every layer does it
+  bool operator<(const Alternative &other) const {
+    return std::tie(choice, index) < std::tie(other.choice, other.index);
+  }
+  bool operator==(const Alternative &other) const { return choice == other.choice && index == other.index; }
+};
+
+/// The time, domain and alternative of a stage.
 struct StageKey {
   Time time;
   std::pair<plan::Extent, plan::Extent> domain;
-  bool operator<(const StageKey &other) const { return std::tie(time, domain) < std::tie(other.time, other.domain); }
-  bool operator==(const StageKey &other) const { return time == other.time && domain == other.domain; }
+  Alternative alternative;
+  bool operator<(const StageKey &other) const {
+    return std::tie(time, domain, alternative) < std::tie(other.time, other.domain, other.alternative);
+  }
+  bool operator==(const StageKey &other) const {
+    return time == other.time && domain == other.domain && alternative == other.alternative;
+  }
 };
 
-/// What is stored where, and when.
+/// What is stored where, and when: in an argument, or in the memory that the alternatives of a choice share.
 struct Store {
-  unsigned argument;
+  mlir::Value destination;
   mlir::Value value;
   StageKey key;
 };
@@ -58,7 +73,8 @@ public:
   Work getWork(mlir::Operation *op) const { return work.lookup(op); }
   Time getTime(mlir::Operation *op) const { return times.lookup(op); }
   /// The stage in which an Entry, Reduce or Product happens.
-  StageKey getStage(mlir::Operation *op) const { return {getTime(op), getDomain(op)}; }
+  StageKey getStage(mlir::Operation *op) const { return {getTime(op), getDomain(op), getAlternative(op)}; }
+  Alternative getAlternative(mlir::Operation *op) const { return alternatives.lookup(op); }
   llvm::ArrayRef<Store> getStores() const { return stores; }
   /// Values that need a buffer, apart from arguments.
   const llvm::MapVector<mlir::Value, Kept> &getKept() const { return kept; }
@@ -73,13 +89,15 @@ private:
   llvm::LogicalResult classify();
   Work classify(mlir::Operation *op) const;
   Time getAvailable(mlir::Value value, mlir::Operation *user) const;
+  void findAlternatives();
   void placeEarliest();
   int64_t getLatestSegment(mlir::Operation *op) const;
   void sinkBelowCuts();
   void sinkWithinSegments();
   bool sink(mlir::Operation *op);
+  void listStores();
   void placeStores();
-  Time getLastRead(unsigned argument, std::pair<plan::Extent, plan::Extent> domain) const;
+  Time getLastRead(mlir::Value argument, const StageKey &writer) const;
   void forEachRead(mlir::Value value, llvm::function_ref<void(const StageKey &, bool inMemory)> visit) const;
   void keepValues();
   void require(mlir::Value value, const StageKey &key);
@@ -90,6 +108,8 @@ private:
   llvm::DenseMap<mlir::Operation *, Work> work;
   llvm::DenseMap<mlir::Operation *, Time> times;
   llvm::DenseMap<mlir::Operation *, int64_t> segments;
+  llvm::DenseMap<mlir::Operation *, int64_t> choices; // their numbers
+  llvm::DenseMap<mlir::Operation *, Alternative> alternatives;
   std::vector<Store> stores;
   llvm::MapVector<mlir::Value, Kept> kept;
 };

@@ -26,7 +26,7 @@ void StageBuilder::collectRoots() {
   }
   for (const Store &store : schedule.getStores())
     if (store.key == key) {
-      Value buffer = track.getBuffer(rule.getArgument(store.argument));
+      Value buffer = track.getStoreBuffer(store);
       writes.push_back({store.value, buffer});
       // Later stages read the stored value itself when storing did not round it.
       auto type = cast<plan::BufferType>(buffer.getType());
@@ -106,6 +106,8 @@ Value StageBuilder::clone(Operation *op) {
     return broadcast(broadcastOp);
   if (auto orient = dyn_cast<OrientOp>(op))
     return read(track.getBuffer(orient.getOperand()), orient.getType().getElementType());
+  if (auto identity = dyn_cast<IdentityOp>(op))
+    return plan::DiagonalOp::create(builder, loc, identity.getType().getElementType());
   IRMapping mapping;
   for (Value operand : op->getOperands())
     mapping.map(operand, isa<RankedTensorType>(operand.getType()) ? entry(operand) : number(operand));
@@ -165,7 +167,7 @@ void StageBuilder::createStage(Region &region, ArrayRef<Value> partials, ArrayAt
     auto sweep =
         plan::SweepOp::create(outer, loc, domain, reads, scalars, written, partials, kinds, FlatSymbolRefAttr());
     sweep.getBodyRegion().takeBody(region);
-    return;
+    return markAlternative(sweep, key.alternative);
   }
   Value lhs = track.getBuffer(product.getLhs()), rhs = track.getBuffer(product.getRhs());
   if (!lhs || !rhs)
@@ -173,6 +175,7 @@ void StageBuilder::createStage(Region &region, ArrayRef<Value> partials, ArrayAt
   auto op = plan::ProductOp::create(outer, loc, lhs, rhs, product.getTransposed(), product.getSymmetric(), domain,
                                     reads, scalars, written, partials, /*packed=*/Value(), kinds, FlatSymbolRefAttr());
   op.getBodyRegion().takeBody(region);
+  markAlternative(op, key.alternative);
 }
 
 void StageBuilder::createCombines(ArrayRef<Value> partials) {
@@ -181,8 +184,9 @@ void StageBuilder::createCombines(ArrayRef<Value> partials) {
     Value result = reduction->getResult(0);
     plan::CombineKind kind = getCombineKind(reduction);
     if (!isa<RankedTensorType>(result.getType())) {
-      track.numbers[result] =
-          plan::CombineOp::create(outer, loc, outer.getF64Type(), kind, partial, FlatSymbolRefAttr());
+      auto combine = plan::CombineOp::create(outer, loc, outer.getF64Type(), kind, partial, FlatSymbolRefAttr());
+      markAlternative(combine, key.alternative);
+      track.numbers[result] = combine;
       continue;
     }
     auto domain = Schedule::getDomain(cast<RankedTensorType>(result.getType()));
@@ -191,7 +195,8 @@ void StageBuilder::createCombines(ArrayRef<Value> partials) {
     bool acrossCut = track.getSchedule().getKept().lookup(result).acrossCut;
     track.buffers[result] =
         plan::ScratchOp::create(outer, loc, type, acrossCut ? plan::Lifetime::Layer : plan::Lifetime::Worker);
-    plan::FoldOp::create(outer, loc, kind, partial, track.buffers[result], FlatSymbolRefAttr());
+    markAlternative(plan::FoldOp::create(outer, loc, kind, partial, track.buffers[result], FlatSymbolRefAttr()),
+                    key.alternative);
   }
 }
 

@@ -105,6 +105,45 @@ void TrackBuilder::declareConstants() {
 }
 
 //===----------------------------------------------------------------------===//
+// Choices
+//===----------------------------------------------------------------------===//
+
+void descent::markAlternative(Operation *op, Alternative alternative) {
+  if (alternative.choice >= 0)
+    op->setAttr(plan::kAlternative,
+                plan::AlternativeAttr::get(op->getContext(), alternative.choice, alternative.index));
+}
+
+void TrackBuilder::declareChoices() {
+  for (auto choice : source->getOps<ChooseOp>())
+    choices[choice] = plan::ChoiceOp::create(builder, choice.getLoc(), builder.getF64Type(), choice.getNames());
+}
+
+/// The alternatives of a choice share memory: a layer runs one of them.
+Value TrackBuilder::getStoreBuffer(const Store &store) {
+  Value &buffer = buffers[store.destination];
+  if (!buffer) {
+    auto type = getBufferType(store.destination, getElementTypeOrSelf(store.destination.getType()));
+    bool acrossCut = schedule->getKept().lookup(store.destination).acrossCut;
+    auto lifetime = acrossCut ? plan::Lifetime::Layer : plan::Lifetime::Worker;
+    buffer = plan::ScratchOp::create(builder, store.destination.getLoc(), type, lifetime);
+  }
+  return buffer;
+}
+
+/// The alternative that a layer runs; what the others left behind is not used.
+static Value cloneChoice(OpBuilder &builder, ChooseOp op, Value chosen, const IRMapping &mapping) {
+  Location loc = op.getLoc();
+  Value result = mapping.lookup(op.getAlternatives().back());
+  for (int64_t index = op.getAlternatives().size() - 2; index >= 0; --index) {
+    Value number = arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(index));
+    Value isChosen = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ, chosen, number);
+    result = arith::SelectOp::create(builder, loc, isChosen, mapping.lookup(op.getAlternatives()[index]), result);
+  }
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
 // Numbers
 //===----------------------------------------------------------------------===//
 
@@ -179,6 +218,9 @@ void TrackBuilder::buildScalars(ArrayRef<Operation *> work, Value root) {
   SmallVector<Value> operands;
   for (Value input : inputs)
     operands.push_back(numbers.lookup(input));
+  for (Operation *op : work)
+    if (isa<ChooseOp>(op))
+      operands.push_back(choices.lookup(op));
   if (llvm::any_of(work, llvm::IsaPred<SizeOp>))
     operands.append({getDriverNumber(plan::Number::Rows, loc), getDriverNumber(plan::Number::Cols, loc)});
   Type real = builder.getF64Type();
@@ -190,10 +232,13 @@ void TrackBuilder::buildScalars(ArrayRef<Operation *> work, Value root) {
   IRMapping mapping;
   for (auto [input, argument] : llvm::zip(inputs, body->getArguments()))
     mapping.map(input, input.getType().isInteger(1) ? isNotZero(builder, argument) : Value(argument));
+  auto chosen = body->args_begin() + inputs.size();
   for (Operation *op : work)
     if (auto size = dyn_cast<SizeOp>(op))
       mapping.map(size.getResult(),
                   cloneSize(builder, size, *std::prev(body->args_end(), 2), body->getArguments().back()));
+    else if (auto choice = dyn_cast<ChooseOp>(op))
+      mapping.map(choice.getResult(), cloneChoice(builder, choice, *chosen++, mapping));
     else
       builder.clone(*op, mapping);
   SmallVector<Value> yielded;
@@ -311,11 +356,14 @@ LogicalResult TrackBuilder::buildGroup(GroupOp group, OptimizerOp rule) {
   auto track = plan::TrackOp::create(builder, group.getLoc(), UnitAttr(), group.getNameAttr(), groupClass, stored,
                                      rule->getAttrOfType<StringAttr>("descent.rule"),
                                      rule->getAttrOfType<StringAttr>("descent.norm"));
+  if (auto methods = rule->getAttrOfType<ArrayAttr>(kMethodsAttr))
+    track->setAttr(plan::kMethods, methods);
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&track.getRegion());
   if (failed(declareArguments(rule.getBody(), rule.getRoles())))
     return failure();
   declareConstants();
+  declareChoices();
   buildStages();
   buildEnd(rule.getBody().front());
   return success(isComplete);

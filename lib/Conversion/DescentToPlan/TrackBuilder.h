@@ -14,6 +14,9 @@ struct StorageTypes {
 /// A constant that every kernel may contain: -1, 0, 1, or no real number.
 bool isPlainConstant(mlir::Operation *op);
 
+/// Says that an operation of a plan belongs to an alternative, if it does.
+void markAlternative(mlir::Operation *op, Alternative alternative);
+
 /// Emits a track's operations in order: what it is given, then stages, numbers and cuts.
 class TrackBuilder {
 public:
@@ -27,6 +30,8 @@ public:
   mlir::Value getNumber(mlir::Value value);
   /// The buffer that holds a tensor of the rule.
   mlir::Value getBuffer(mlir::Value value) const { return buffers.lookup(value); }
+  /// The buffer that a store writes.
+  mlir::Value getStoreBuffer(const Store &store);
   mlir::OpBuilder &getBuilder() { return builder; }
   /// The schedule left a value without memory where a stage needs it: a defect of the planner, and not the user's.
   void reportUnplaced(mlir::Location loc);
@@ -38,6 +43,7 @@ private:
   mlir::Value declareTensor(mlir::BlockArgument argument, RoleAttr role);
   mlir::Value declareNumber(mlir::BlockArgument argument, RoleAttr role);
   void declareConstants();
+  void declareChoices();
   void buildStages();
   void buildCut(int64_t index);
   void buildEnd(mlir::Block &body);
@@ -54,6 +60,7 @@ private:
   std::optional<Schedule> schedule;
   llvm::DenseMap<mlir::Value, mlir::Value> numbers, buffers;
   llvm::DenseMap<int, mlir::Value> driverNumbers;
+  llvm::DenseMap<mlir::Operation *, mlir::Value> choices; // the number of what is chosen
   bool isComplete = true;
 
   friend class StageBuilder;

@@ -49,7 +49,8 @@ LogicalResult EntryLoops::emitShared() {
   for (Value scalar : kernel.scalars)
     scalars.map(body->getArgument(argument++), scalar);
   for (Operation &op : body->without_terminator()) {
-    bool isElementwise = OpTrait::hasElementwiseMappableTraits(&op) || op.hasTrait<OpTrait::ConstantLike>();
+    bool isElementwise =
+        OpTrait::hasElementwiseMappableTraits(&op) || op.hasTrait<OpTrait::ConstantLike>() || isa<DiagonalOp>(op);
     // LLVM raises vectors to one power only.
     if (!isElementwise || isa<math::FPowIOp>(op))
       return op.emitOpError("has no vector form, so it cannot stand in a stage");
@@ -79,7 +80,9 @@ bool EntryLoops::canBeOneRow() {
     Access access = getReadAccess(stage, buffer);
     return access == Access::Entry || access == Access::Single;
   };
-  return !source && reductions.empty() && !stage.getStageWrites().empty() && llvm::all_of(stage.getStageReads(), fits);
+  bool knowsPlaces = !stage.getStageBody()->getOps<DiagonalOp>().empty();
+  return !source && !knowsPlaces && reductions.empty() && !stage.getStageWrites().empty() &&
+         llvm::all_of(stage.getStageReads(), fits);
 }
 
 /// Whole rows without gaps between them are one long row, so that narrow matrices fill vectors too.
@@ -166,12 +169,26 @@ void EntryLoops::foldEntries(Value row, Value col, Value mask, ValueRange values
   }
 }
 
+/// 1 in the lane whose column is the row, 0 in the others.
+static Value createDiagonal(ImplicitLocOpBuilder &b, Value row, Value col, VectorType type) {
+  Value lane = arith::SubIOp::create(b, row, col), next = arith::AddIOp::create(b, lane, createIndex(b, 1));
+  int64_t length = type.getNumElements();
+  Value isThere = arith::XOrIOp::create(b, createMask(b, next, length), createMask(b, lane, length));
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+  Value one = arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getFloatAttr(type.getElementType(), 1.0)));
+  return arith::SelectOp::create(b, isThere, one, zero);
+}
+
 void EntryLoops::emitEntries(Value row, Value col, Value mask, Accumulators &accumulators) {
   IRMapping values = shared;
   loadReads(row, col, mask, values);
   for (Operation &op : stage.getStageBody()->without_terminator()) {
     if (uniform.contains(&op))
       continue;
+    if (auto diagonal = dyn_cast<DiagonalOp>(op)) {
+      values.map(diagonal.getResult(), createDiagonal(b, row, col, VectorType::get({length}, diagonal.getType())));
+      continue;
+    }
     Operation *clone = b.clone(op, values);
     for (OpResult result : clone->getResults())
       result.setType(VectorType::get({length}, result.getType()));

@@ -62,11 +62,28 @@ static llvm::json::Array describeStages(const TrackLayout &track) {
       stage["domain"] =
           llvm::formatv("{0} x {1}", stringifyExtent(domain.getRows()), stringifyExtent(domain.getCols())).str();
     }
+    if (AlternativeAttr alternative = getAlternative(op)) {
+      stage["choice"] = int64_t(alternative.getChoice());
+      stage["alternative"] = int64_t(alternative.getIndex());
+    }
     if (auto product = dyn_cast<ProductOp>(op))
       stage["factors"] = printType(product.getLhs().getType().getElementType());
     stages.push_back(std::move(stage));
   }
   return stages;
+}
+
+/// The names and costs of every choice's alternatives, in picoseconds as formulas have three decimals.
+static llvm::json::Array describeChoices(TrackOp track) {
+  llvm::json::Array choices;
+  for (auto [number, choice] : llvm::enumerate(getChoices(track))) {
+    llvm::json::Array alternatives;
+    for (auto [index, name] : llvm::enumerate(choice.getNames().getAsRange<StringAttr>()))
+      alternatives.push_back(
+          llvm::json::Object{{"name", name.getValue()}, {"cost", (getCost(track, number, index) * 1000.0).str()}});
+    choices.push_back(std::move(alternatives));
+  }
+  return choices;
 }
 
 static llvm::json::Object describeGroup(const TrackLayout &layout) {
@@ -97,6 +114,7 @@ static llvm::json::Object describeGroup(const TrackLayout &layout) {
                             {"inputs", std::move(inputs)},
                             {"factors", std::move(factors)},
                             {"reports", std::move(reports)},
+                            {"choices", describeChoices(track)},
                             {"stages", describeStages(layout)}};
 }
 

@@ -1,5 +1,6 @@
 #include "ArtifactTables.h"
 
+#include "descent/Dialect/Plan/Analysis/CostModel.h"
 #include "descent/Runtime/artifact.h"
 #include "descent/Target/Artifact/Artifact.h"
 
@@ -13,9 +14,10 @@ using namespace descent;
 using namespace descent::plan;
 
 // The structs are built field by field below: what they hold has not changed as long as their sizes have not.
-static_assert(sizeof(descent_artifact) == 152 && sizeof(descent_track) == 136 && sizeof(descent_stage) == 88 &&
-              sizeof(descent_state_desc) == 32 && sizeof(descent_buffer_desc) == 48 && sizeof(descent_cut) == 40 &&
-              sizeof(descent_slot) == 16 && sizeof(descent_slot_store) == 8 && sizeof(descent_hyper_desc) == 24);
+static_assert(sizeof(descent_artifact) == 152 && sizeof(descent_track) == 144 && sizeof(descent_stage) == 96 &&
+              sizeof(descent_state_desc) == 32 && sizeof(descent_buffer_desc) == 56 && sizeof(descent_cut) == 40 &&
+              sizeof(descent_slot) == 16 && sizeof(descent_slot_store) == 8 && sizeof(descent_choice) == 16 &&
+              sizeof(descent_alternative) == 24 && sizeof(descent_term) == 24 && sizeof(descent_hyper_desc) == 24);
 static_assert(DESCENT_SHORT == int(Extent::Short) && DESCENT_LONG == int(Extent::Long) &&
               DESCENT_ROWS == int(Extent::Rows) && DESCENT_COLS == int(Extent::Cols) &&
               DESCENT_ONE == int(Extent::One) && DESCENT_INNER == int(Extent::Inner));
@@ -66,6 +68,8 @@ private:
   Constant buffer(Value value) const;
   SmallVector<uint32_t> operands(Operation *op) const;
   Constant stage(Operation *op);
+  Constant alternative(unsigned choice, unsigned index);
+  Constant choices();
   Constant states();
   Constant inputTypes();
   Constant inputNames();
@@ -126,15 +130,23 @@ std::pair<uint32_t, uint32_t> TrackTables::sourceOf(Operation *op) const {
   return {cast<ScratchOp>(op).getLifetime() == Lifetime::Layer ? DESCENT_BUFFER_LAYER : DESCENT_BUFFER_WORKER, 0};
 }
 
+/// Which choice and, one more than its number, which alternative; 0 for what every layer needs.
+static std::pair<Constant, Constant> emitAlternative(AlternativeAttr alternative) {
+  return {Constant::u32(alternative ? alternative.getChoice() : 0),
+          Constant::u32(alternative ? alternative.getIndex() + 1 : 0)};
+}
+
 Constant TrackTables::buffer(Value value) const {
   auto type = cast<BufferType>(value.getType());
   auto [source, index] = sourceOf(value.getDefiningOp());
+  bool isScratch = isa<ScratchOp>(value.getDefiningOp());
+  auto [choice, alternative] = emitAlternative(isScratch ? getAlternative(value) : AlternativeAttr());
   auto panels = value.getDefiningOp()->getAttrOfType<DenseI64ArrayAttr>("plan.panels");
   auto panelField = [&](unsigned field) { return Constant::u32(panels ? panels[field] : 0); };
   return Constant::structure({Constant::u32(source), Constant::u32(index), dimension(value, type.getRows()),
                               dimension(value, type.getCols()),
                               Constant::i64(type.getElementType().getIntOrFloatBitWidth() / 8), panelField(0),
-                              panelField(1), panelField(2), panelField(3)});
+                              panelField(1), panelField(2), panelField(3), choice, alternative});
 }
 
 /// The index space of a stage with a grid.
@@ -198,10 +210,40 @@ Constant TrackTables::stage(Operation *op) {
       (track.getSymName() + "." + llvm::Twine(layout.getStage(op)) + " " + op->getName().stripDialect()).str();
   bool isPerLayer = isa<CombineOp, ScalarsOp>(op);
   auto scratch = op->getAttrOfType<IntegerAttr>("plan.scratch_bytes");
-  return Constant::structure({tables.text(name), Constant::u32(layout.getSegment(op)), Constant::u32(isPerLayer),
-                              emitDomain(op), Constant::i64(scratch ? scratch.getInt() : 0),
-                              Constant::address(op->getAttrOfType<FlatSymbolRefAttr>("kernel")),
-                              tables.array(prefix + llvm::utostr(layout.getStage(op)) + "_operands", operands(op))});
+  auto [choice, alternative] = emitAlternative(getAlternative(op));
+  return Constant::structure(
+      {tables.text(name), Constant::u32(layout.getSegment(op)), Constant::u32(isPerLayer), emitDomain(op),
+       Constant::i64(scratch ? scratch.getInt() : 0), Constant::address(op->getAttrOfType<FlatSymbolRefAttr>("kernel")),
+       tables.array(prefix + llvm::utostr(layout.getStage(op)) + "_operands", operands(op)), choice, alternative});
+}
+
+/// One way to go: its name, and what its stages cost.
+Constant TrackTables::alternative(unsigned choice, unsigned index) {
+  std::vector<Constant> terms;
+  Formula cost = getCost(track, choice, index);
+  for (auto [powers, factor] : cost.getTerms()) {
+    std::vector<Constant> term = {Constant::f64(factor)};
+    for (unsigned power : powers)
+      term.push_back(Constant::u32(power));
+    terms.push_back(Constant::structure(term));
+  }
+  StringRef name = cast<StringAttr>(getChoices(track)[choice].getNames()[index]);
+  return Constant::structure(
+      {tables.text(name), Constant::u32(terms.size()), Constant::u32(0),
+       tables.array((prefix + "choice" + llvm::Twine(choice) + "_" + name + "_cost").str(), terms)});
+}
+
+Constant TrackTables::choices() {
+  std::vector<Constant> choices;
+  for (auto [number, choice] : llvm::enumerate(getChoices(track))) {
+    std::vector<Constant> alternatives;
+    for (unsigned index = 0; index < choice.getNames().size(); ++index)
+      alternatives.push_back(alternative(number, index));
+    std::string name = (prefix + "choice" + llvm::Twine(number)).str();
+    choices.push_back(
+        Constant::structure({Constant::u32(alternatives.size()), Constant::u32(0), tables.array(name, alternatives)}));
+  }
+  return tables.array(prefix + "choices", choices);
 }
 
 Constant TrackTables::states() {
@@ -240,7 +282,11 @@ std::vector<Constant> TrackTables::slotLoads() const {
           load(DESCENT_SLOT_HYPER, firstHyper + (llvm::find(layout.hypers, op) - layout.hypers.begin()));
         })
         .Case([&](FactorOp op) { load(DESCENT_SLOT_FACTOR, layout.getFactor(op.getName())); })
-        .Case([&](LayerStateOp op) { load(DESCENT_SLOT_STATE, layout.getState(op.getName())); });
+        .Case([&](LayerStateOp op) { load(DESCENT_SLOT_STATE, layout.getState(op.getName())); })
+        .Case([&](ChoiceOp op) {
+          SmallVector<ChoiceOp> choices = getChoices(track);
+          load(DESCENT_SLOT_CHOICE, llvm::find(choices, op) - choices.begin());
+        });
   }
   return loads;
 }
@@ -298,7 +344,8 @@ Constant TrackTables::emit() {
                               tables.array(prefix + "stages", stages),
                               tables.array(prefix + "report_slots", reports),
                               Constant::u32(nonfiniteSlot()),
-                              Constant::u32(0)});
+                              Constant::u32(getChoices(track).size()),
+                              choices()});
 }
 
 //===----------------------------------------------------------------------===//

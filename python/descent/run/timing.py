@@ -76,7 +76,7 @@ def time_steps(work: Workload, threads: int, steps: int | None, limits: Limits |
 def _stage_time(stage: Stage, seconds: float, work: Workload) -> StageTime:
     layers, moved, computed = 0, 0.0, 0.0
     for group, (rows, cols), count in work.logical_layers():
-        if group == stage.track:
+        if group == stage.track and stage.runs(rows, cols):
             layers += count
             moved += count * stage.bytes(rows, cols)
             computed += count * stage.flops(rows, cols)

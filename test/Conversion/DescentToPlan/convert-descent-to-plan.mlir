@@ -225,3 +225,81 @@ descent.optimizer @rule(%w: param, %g: grad, %m: state) {
 descent.recipe @truth_values_are_computed_again {
   descent.group "all" uses @rule class any
 }
+
+// -----
+
+// What only one alternative needs belongs to it; what both need does not. Both write the memory that is read.
+// CHECK-LABEL: plan.program @alternatives_write_one_buffer
+// CHECK: plan.choice ["twice", "squared"]
+// CHECK: plan.product {{.*}} over <short, short> writes(%[[A:[a-z0-9_]+]] : {{[^)]*}}) {
+// CHECK: plan.product %[[A]], %[[A]] {{.*}} attributes {plan.alternative = #plan.alternative<0, 1>}
+// CHECK: plan.product %[[A]], {{.*}} attributes {plan.alternative = #plan.alternative<0, 0>}
+// CHECK: plan.product %[[A]], {{.*}} writes(%[[O:[a-z0-9_]+]] : {{.*}} attributes {plan.alternative = #plan.alternative<0, 0>}
+// CHECK: plan.product {{.*}} writes(%[[O]] : {{.*}} attributes {plan.alternative = #plan.alternative<0, 1>}
+// CHECK: plan.sweep {{.*}}%[[O]]
+// CHECK-NOT: plan.alternative
+!wide = tensor<?x?xf64, #descent.dims<short, long>>
+!square = tensor<?x?xf64, #descent.dims<short, short>>
+descent.optimizer @rule(%w: param, %g: grad) {
+  %y = descent.orient %g : tensor<?x?xf64> to !wide
+  %a = descent.product %y, %y transposed symmetric : !wide, !wide to !square
+  %ay = descent.product %a, %y : !square, !wide to !wide
+  %aay = descent.product %a, %ay : !square, !wide to !wide
+  %aa = descent.product %a, %a symmetric : !square, !square to !square
+  %once = descent.product %aa, %y : !square, !wide to !wide
+  %o = descent.choose ["twice", "squared"](%aay, %once) : !wide
+  %u = descent.orient %o : !wide to tensor<?x?xf64>
+  %w1 = arith.subf %w, %u : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @alternatives_write_one_buffer {
+  descent.group "all" uses @rule class matrix
+}
+
+// -----
+
+// An alternative that every layer needs anyway keeps memory of its own, and is copied where it is chosen.
+// CHECK-LABEL: plan.program @alternative_that_others_read_is_copied
+// CHECK: plan.product {{.*}} writes(%[[A:[a-z0-9_]+]] : {{[^)]*}}) {
+// CHECK: plan.sweep over <short, short> reads(%[[A]] : {{.*}} writes(%[[O:[a-z0-9_]+]] : {{.*}}#plan.alternative<0, 0>
+// CHECK: plan.product {{.*}} writes(%[[O]] : {{.*}}#plan.alternative<0, 1>
+// CHECK: plan.sweep over <short, short> reads({{.*}}%[[O]]
+!wide = tensor<?x?xf64, #descent.dims<short, long>>
+!square = tensor<?x?xf64, #descent.dims<short, short>>
+descent.optimizer @rule(%w: param, %g: grad) {
+  %y = descent.orient %g : tensor<?x?xf64> to !wide
+  %a = descent.product %y, %y transposed symmetric : !wide, !wide to !square
+  %aa = descent.product %a, %a symmetric : !square, !square to !square
+  %o = descent.choose ["once", "squared"](%a, %aa) : !square
+  %n = descent.inner %a, %o : !square
+  %ns = descent.broadcast %n : f64 to tensor<?x?xf64>
+  %x = arith.mulf %g, %ns : tensor<?x?xf64>
+  %w1 = arith.subf %w, %x : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @alternative_that_others_read_is_copied {
+  descent.group "all" uses @rule class matrix
+}
+
+// -----
+
+// Numbers are selected by the number of the choice; what the other alternative left behind is not used.
+// CHECK-LABEL: plan.program @numbers_are_selected
+// CHECK: %[[C:.*]] = plan.choice ["squares", "product"]
+// CHECK: plan.combine sum {{.*}} {plan.alternative = #plan.alternative<0, 0>}
+// CHECK: plan.combine sum {{.*}} {plan.alternative = #plan.alternative<0, 1>}
+// CHECK: plan.scalars(%{{.*}}, %{{.*}}, %[[C]])
+// CHECK-NEXT: ^bb0(%[[X:.*]]: f64, %[[Y:.*]]: f64, %[[CHOSEN:.*]]: f64):
+// CHECK: %[[IS:.*]] = arith.cmpf oeq, %[[CHOSEN]], %{{.*}}
+// CHECK: arith.select %[[IS]], %[[X]], %[[Y]] : f64
+descent.optimizer @rule(%w: param, %g: grad, %m: state) {
+  %x = descent.reduce sum_squares %m : tensor<?x?xf64> to f64
+  %y = descent.inner %m, %g : tensor<?x?xf64>
+  %n = descent.choose ["squares", "product"](%x, %y) : f64
+  %ns = descent.broadcast %n : f64 to tensor<?x?xf64>
+  %w1 = arith.subf %w, %ns : tensor<?x?xf64>
+  descent.update %w = %w1, %m = %g : tensor<?x?xf64>, tensor<?x?xf64>
+}
+descent.recipe @numbers_are_selected {
+  descent.group "all" uses @rule class matrix
+}

@@ -25,7 +25,57 @@ func.func private @half_precision() attributes {m = #descent.newton_schulz<jorda
 
 // -----
 
-// expected-error @below {{unknown field 'coefficients' of '#descent.newton_schulz': expected steps, normalize, scale, epsilon or compute}}
+// expected-error @below {{'#descent.newton_schulz<turbo>' has coefficients for 4 steps, found 5}}
+func.func private @turbo_ends() attributes {m = #descent.newton_schulz<turbo, steps = 5>}
+
+// -----
+
+// expected-error @below {{'#descent.newton_schulz<[...]>' has coefficients for 1 steps, found 2}}
+func.func private @own_list_ends() attributes {m = #descent.newton_schulz<[[1.5, -0.5, 0.0]], steps = 2>}
+
+// -----
+
+// expected-error @below {{a row of '#descent.newton_schulz' has three coefficients a, b and c, found 2}}
+func.func private @cubic() attributes {m = #descent.newton_schulz<[[1.5, -0.5]]>}
+
+// -----
+
+// expected-error @below {{needs the name of a list or rows of three coefficients}}
+func.func private @list_without_rows() attributes {m = #descent.newton_schulz<explicit, steps = 1>}
+
+// -----
+
+// expected-error @below {{has a safety factor for polar_express only, found 1.050000e+00}}
+func.func private @safety_of_jordan() attributes {m = #descent.newton_schulz<jordan, safety = 1.05>}
+
+// -----
+
+// expected-error @below {{needs a safety factor from 1 to 1.2, found 9.000000e-01}}
+func.func private @unsafe() attributes {m = #descent.newton_schulz<polar_express, safety = 0.9>}
+
+// -----
+
+// expected-error @below {{with 'precondition = aol' divides rows by their own sums; remove 'normalize' and 'scale', or the precondition}}
+func.func private @aol_with_normalize() attributes {m = #descent.newton_schulz<turbo, precondition = aol, normalize = max>}
+
+// -----
+
+// expected-error @below {{needs restarts in order, from 1 to the last step 4, found 5}}
+func.func private @restart_after_the_end() attributes {m = #descent.newton_schulz<jordan, restarts = [2, 5]>}
+
+// -----
+
+// expected-error @below {{needs restarts in order, from 1 to the last step 4, found 2}}
+func.func private @restart_twice() attributes {m = #descent.newton_schulz<jordan, restarts = [2, 2]>}
+
+// -----
+
+// expected-error @below {{in bf16 needs a restart after at most 3 steps, where rounding makes eigenvalues of the Gram matrix negative, found 5 steps from step 0 on; add a restart, or say 'compute = f32'}}
+func.func private @bf16_without_restart() attributes {m = #descent.newton_schulz<jordan, compute = bf16, form = gram, restarts = []>}
+
+// -----
+
+// expected-error @below {{unknown field 'coefficients' of '#descent.newton_schulz': expected steps, safety, precondition, normalize, scale, epsilon, compute, form or restarts}}
 func.func private @unknown_field() attributes {m = #descent.newton_schulz<jordan, coefficients = 3>}
 
 // -----

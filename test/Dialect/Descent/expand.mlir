@@ -11,9 +11,12 @@
 // CHECK: arith.select %{{.*}}, %[[G]], %g0
 // CHECK-NOT: descent.{{momentum|look_ahead|apply|norm|dual_norm|lmo|project|orthogonalize}}
 
-// One polar factor serves the oracle and the dual norm, as both have the same method: three products a step.
-// CHECK-COUNT-24: descent.product
+// One polar factor serves the oracle and the dual norm, as both have the same method: three products a step, beside 28
+// of the Gram form.
+// CHECK-COUNT-52: descent.product
 // CHECK-NOT: descent.product
+// CHECK: descent.choose ["plain", "gram"]
+// CHECK-NOT: descent.choose
 // CHECK: descent.update
 
 // F64-LABEL: descent.optimizer @model_hidden

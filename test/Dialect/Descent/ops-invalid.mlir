@@ -311,9 +311,9 @@ func.func @broadcast_r1_other_side(%x: tensor<?xf64, #descent.dims<short>>) {
 
 // -----
 
-func.func @reduce_r1_square_has_two_sides_of_one_name(%x: tensor<?x?xf64, #descent.dims<short, short>>) {
+func.func @broadcast_r1_square_has_two_sides_of_one_name(%x: tensor<?xf64, #descent.dims<short>>) {
   // expected-error @below {{needs f64 or one number a row or column of}}
-  %u = descent.reduce sum %x : tensor<?x?xf64, #descent.dims<short, short>> to tensor<?xf64, #descent.dims<short>>
+  %u = descent.broadcast %x : tensor<?xf64, #descent.dims<short>> to tensor<?x?xf64, #descent.dims<short, short>>
   return
 }
 
@@ -394,4 +394,28 @@ descent.optimizer @published_r1_no_such_name(%w: param, %g: grad) {
   // expected-error @below {{asks for "scale", which '@guard' does not publish}}
   %s = descent.published @guard "scale"
   descent.update %w = %g : tensor<?x?xf64>
+}
+
+// -----
+
+func.func @identity_r1_of_a_wide_matrix() {
+  // expected-error @below {{is square, found 'tensor<?x?xf64, #descent.dims<short, long>>'}}
+  %i = descent.identity : tensor<?x?xf64, #descent.dims<short, long>>
+  return
+}
+
+// -----
+
+func.func @choose_r1_same_names(%x: f64, %y: f64) -> f64 {
+  // expected-error @below {{needs two alternatives or more with a name of its own each, found 2 and names ["plain", "plain"]}}
+  %z = descent.choose ["plain", "plain"](%x, %y) : f64
+  return %z : f64
+}
+
+// -----
+
+func.func @choose_r1_one_alternative(%x: f64) -> f64 {
+  // expected-error @below {{needs two alternatives or more with a name of its own each, found 1 and names ["plain"]}}
+  %z = descent.choose ["plain"](%x) : f64
+  return %z : f64
 }

@@ -53,7 +53,7 @@ func.func @norms(%x: tensor<?x?xf64>, %radius: f64) {
   return
 }
 
-// Every field of a method is printed, so that no default can change what a file says.
+// What a method divides by and rounds to is always printed.
 // CHECK-LABEL: func.func @methods
 func.func @methods(%x: tensor<?x?xf64>) {
   // CHECK: #descent.newton_schulz<jordan, steps = 5, normalize = add, scale = 1.000000e+00, epsilon = 9.9999999999999995E-8>
@@ -135,4 +135,26 @@ descent.optimizer @steepest(%w: param, %g: grad, %lr: hyper = 0.1) {
   %u = descent.lmo #descent.given, %g : tensor<?x?xf64>
   %w1 = descent.apply %w, %u, %lr : tensor<?x?xf64>
   descent.update %w = %w1 : tensor<?x?xf64>
+}
+
+// CHECK-LABEL: func.func @alternatives(
+func.func @alternatives(%x: f64, %y: f64) -> f64 {
+  // CHECK: descent.identity : tensor<?x?xf64, #descent.dims<short, short>>
+  %i = descent.identity : tensor<?x?xf64, #descent.dims<short, short>>
+  // CHECK: descent.choose ["one", "other"](%{{.*}}, %{{.*}}) : f64
+  %z = descent.choose ["one", "other"](%x, %y) : f64
+  return %z : f64
+}
+
+// Methods print what differs from their list's own.
+// CHECK-LABEL: func.func private @methods_as_data()
+// CHECK-SAME: aol = #descent.newton_schulz<turbo, steps = 4, precondition = aol, epsilon = {{[-.0-9E]+}}, compute = bf16>
+// CHECK-SAME: gram = #descent.newton_schulz<polar_express, steps = 5, safety = 1.050000e+00, normalize = add, scale = 1.000000e+00, epsilon = {{[-.0-9E]+}}, form = gram, restarts = [2]>
+// CHECK-SAME: muon = #descent.newton_schulz<jordan, steps = 5, normalize = add, scale = 1.000000e+00, epsilon = {{[-.0-9E]+}}, compute = bf16>
+// CHECK-SAME: own = #descent.newton_schulz<{{\[\[}}1.500000e+00, -5.000000e-01, 0.000000e+00], [1.875000e+00, -1.250000e+00, 3.750000e-01]], steps = 2, normalize = max, scale = 1.000000e+00, epsilon = {{[-.0-9E]+}}, restarts = [1]>
+func.func private @methods_as_data() attributes {
+  muon = #descent.newton_schulz<jordan, compute = bf16, restarts = [3]>,
+  aol = #descent.newton_schulz<turbo, precondition = aol, compute = bf16>,
+  gram = #descent.newton_schulz<polar_express, safety = 1.05, scale = 1.0, form = gram, restarts = [2]>,
+  own = #descent.newton_schulz<[[1.5, -0.5, 0.0], [1.875, -1.25, 0.375]], normalize = max, restarts = [1]>
 }

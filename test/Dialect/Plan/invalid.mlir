@@ -369,3 +369,25 @@ func.func private @buffers_store_numbers(!plan.buffer<rows, cols, i32>)
 
 // expected-error @below {{blocks are counted by the first extent of a buffer}}
 func.func private @blocks_are_counted_first(!plan.buffer<rows, col_blocks, f64>)
+
+// -----
+
+plan.program @diagonal_r1_of_a_wide_domain segments 1 {
+  plan.track @t class matrix {
+    %x = plan.scratch worker : !plan.buffer<short, long, f32>
+    plan.sweep over <short, long> writes(%x : !plan.buffer<short, long, f32>) {
+      // expected-error @below {{needs a square domain, but the stage has #plan.domain<short, long>}}
+      %d = plan.diagonal : f32
+      plan.yield %d : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @choice_r1_of_one segments 1 {
+  plan.track @t class matrix {
+    // expected-error @below {{chooses among 1 alternatives, but there are two or more}}
+    %c = plan.choice ["plain"]
+  }
+}

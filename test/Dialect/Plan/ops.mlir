@@ -113,3 +113,21 @@ plan.program @clipped segments 2 clip_global_norm 1.0 skip_nonfinite {
     plan.cut 0 contributes(%loss to @clip)
   }
 }
+
+// CHECK-LABEL: plan.program @choosing
+plan.program @choosing segments 1 {
+  plan.track @hidden class matrix {
+    // CHECK: %[[C:.*]] = plan.choice ["plain", "gram"]
+    %c = plan.choice ["plain", "gram"]
+    %i = plan.scratch worker : !plan.buffer<short, short, f32>
+    // CHECK: plan.sweep {{.*}} attributes {plan.alternative = #plan.alternative<0, 1>}
+    plan.sweep over <short, short> writes(%i : !plan.buffer<short, short, f32>)
+        attributes {plan.alternative = #plan.alternative<0, 1>} {
+      // CHECK: plan.diagonal : f32
+      %one = plan.diagonal : f32
+      plan.yield %one : f32
+    }
+    // CHECK: plan.report "form" = %[[C]]
+    plan.report "form" = %c
+  }
+}

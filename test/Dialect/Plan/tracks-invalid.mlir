@@ -185,3 +185,27 @@ plan.program @cut_r1_totals_are_declared segments 2 {
     plan.cut 0 contributes(%a to @top)
   }
 }
+
+// -----
+
+plan.program @track_r7_alternative_without_choice segments 1 {
+  plan.track @t class matrix {
+    %c = plan.choice ["plain", "gram"]
+    %f = plan.factor "f"
+    // expected-error @below {{belongs to #plan.alternative<0, 2>, which no choice of the track has}}
+    %x = plan.scalars(%f) -> (f64) attributes {plan.alternative = #plan.alternative<0, 2>} {
+    ^bb0(%a: f64):
+      plan.yield %a : f64
+    }
+  }
+}
+
+// -----
+
+plan.program @track_r7_memory_has_no_alternative segments 1 {
+  plan.track @t class matrix {
+    %c = plan.choice ["plain", "gram"]
+    // expected-error @below {{as its alternative, but only work belongs to one, #plan.alternative<choice, index>}}
+    %x = plan.scratch worker {plan.alternative = #plan.alternative<0, 1>} : !plan.buffer<short, short, f32>
+  }
+}

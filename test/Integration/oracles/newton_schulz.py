@@ -29,6 +29,23 @@ YOU: Coefficients = (
     (2.8366, -3.0525, 1.2012),
 )
 
+# CANS of degree 5 (arXiv 2506.10935); more steps repeat the last row.
+CANS: Coefficients = (
+    (8.4703, -25.1081, 18.6293),
+    (4.1828, -3.1087, 0.5806),
+    (3.9619, -2.9541, 0.5630),
+    (3.2866, -2.4647, 0.5074),
+    (2.2737, -1.6447, 0.4162),
+)
+
+# Turbo-Muon (arXiv 2512.04632): four steps.
+TURBO: Coefficients = (
+    (4.6051, -9.6552, 5.6769),
+    (4.7505, -6.0861, 2.1790),
+    (2.7763, -2.3190, 0.5523),
+    (2.4231, -2.2861, 0.8193),
+)
+
 # Polar Express for singular values down to 1e-3, before its safety factor.
 _POLAR_EXPRESS: Coefficients = (
     (8.28721201814563, -23.595886519098837, 17.300387312530933),
@@ -62,6 +79,15 @@ def n2(x: Array) -> float:
 def n3(x: Array) -> float:
     """Polar Express: 1.01 |X|_F + 1e-7."""
     return 1.01 * float(np.linalg.norm(x)) + 1e-7
+
+
+def scale_rows(x: Array) -> Array:
+    """Turbo-Muon's preconditioning (AOL): each row of the wide orientation divided by the root of its sum of |X X^T|,
+    after which no singular value exceeds 1 (Gershgorin)."""
+    if x.shape[0] > x.shape[1]:
+        return scale_rows(x.T).T
+    sums = np.abs(x @ x.T).sum(axis=1, keepdims=True)
+    return np.asarray(x / np.sqrt(np.maximum(sums, 1e-7)))
 
 
 @dataclass(frozen=True)
@@ -108,5 +134,8 @@ def exact_polar(x: Array) -> Array:
 JORDAN_5 = Method(JORDAN, n1)
 TORCH_5 = Method(JORDAN, n2)
 YOU_5 = Method(YOU, n1)
+CANS_5 = Method(CANS, n3)
+TURBO_4 = Method(TURBO, n1)
+GRAM_5 = Method(polar_express(5, 1.05), n1)
 POLAR_EXPRESS_5 = Method(polar_express(5), n3)
 POLAR_EXPRESS_8 = Method(polar_express(8), n3)

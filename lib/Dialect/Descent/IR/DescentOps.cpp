@@ -72,3 +72,8 @@ void MomentumOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRCo
 void OrientOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<OrientBack, OrientNumber>(context);
 }
+
+/// choose(x, x) = x
+OpFoldResult ChooseOp::fold(FoldAdaptor) {
+  return llvm::all_equal(getAlternatives()) ? getAlternatives().front() : Value();
+}

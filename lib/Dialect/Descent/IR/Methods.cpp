@@ -1,12 +1,19 @@
-// Methods: published lists of coefficients, and how they are written.
+// Methods: published lists of coefficients, and what follows from them.
 #include "descent/Dialect/Descent/IR/Descent.h"
 
-#include "mlir/IR/DialectImplementation.h"
+#include "llvm/Support/FormatVariadic.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace descent;
 
 using Step = NewtonSchulzAttr::Step;
+using StepBlock = NewtonSchulzAttr::Block;
+
+//===----------------------------------------------------------------------===//
+// Lists
+//===----------------------------------------------------------------------===//
 
 /// KellerJordan/Muon: the same polynomial at every step.
 static constexpr Step kJordan[] = {{3.4445, -4.7750, 2.0315}};
@@ -27,7 +34,17 @@ static constexpr Step kPolarExpress[] = {{8.28721201814563, -23.595886519098837,
                                          {1.891301407787398, -1.2679958271945868, 0.37680408948524835},
                                          {1.8750014808534479, -1.2500016453999487, 0.3750001645474248},
                                          {1.875, -1.25, 0.375}};
-static constexpr double kPolarExpressSafety = 1.01;
+
+/// CANS (arXiv 2506.10935), degree 5.
+static constexpr Step kCans[] = {{8.4703, -25.1081, 18.6293},
+                                 {4.1828, -3.1087, 0.5806},
+                                 {3.9619, -2.9541, 0.5630},
+                                 {3.2866, -2.4647, 0.5074},
+                                 {2.2737, -1.6447, 0.4162}};
+
+/// Turbo-Muon (arXiv 2512.04632).
+static constexpr Step kTurbo[] = {
+    {4.6051, -9.6552, 5.6769}, {4.7505, -6.0861, 2.1790}, {2.7763, -2.3190, 0.5523}, {2.4231, -2.2861, 0.8193}};
 
 static ArrayRef<Step> getList(Coefficients coefficients) {
   switch (coefficients) {
@@ -37,104 +54,209 @@ static ArrayRef<Step> getList(Coefficients coefficients) {
     return kYou;
   case Coefficients::PolarExpress:
     return kPolarExpress;
+  case Coefficients::Cans:
+    return kCans;
+  case Coefficients::Turbo:
+    return kTurbo;
+  case Coefficients::Explicit:
+    return {};
   }
   llvm_unreachable("a list without coefficients");
 }
 
 Step NewtonSchulzAttr::getStep(int64_t index) const {
+  if (getCoefficients() == Coefficients::Explicit)
+    return {getRows()[3 * index], getRows()[3 * index + 1], getRows()[3 * index + 2]};
   ArrayRef<Step> list = getList(getCoefficients());
   size_t row = std::min<size_t>(index, list.size() - 1);
   Step step = list[row];
   if (getCoefficients() != Coefficients::PolarExpress || row + 1 == list.size())
     return step;
-  double s = kPolarExpressSafety;
+  double s = getSafety();
   return {step.a / s, step.b / (s * s * s), step.c / (s * s * s * s * s)};
 }
 
+double NewtonSchulzAttr::apply(double s) const {
+  for (int64_t index = 0; index < getSteps(); ++index) {
+    auto [a, b, c] = getStep(index);
+    double square = s * s;
+    s *= a + square * (b + c * square);
+  }
+  return s;
+}
+
+/// The least and the largest that singular values from 1e-3 to 1 become.
+static std::pair<double, double> getRange(NewtonSchulzAttr method) {
+  constexpr int points = 1000;
+  std::pair<double, double> range(method.apply(1.0), method.apply(1.0));
+  for (int i = 1; i <= points; ++i) {
+    double value = method.apply(std::pow(10.0, -3.0 * i / points));
+    range = {std::fmin(range.first, value), std::fmax(range.second, value)};
+  }
+  return range;
+}
+
 bool NewtonSchulzAttr::isAccurate() const {
-  return getCoefficients() == Coefficients::PolarExpress && getSteps() >= 8 &&
-         (!getCompute() || !getCompute().isBF16());
+  if (getPrecondition() != Precondition::Frobenius || (getCompute() && getCompute().isBF16()))
+    return false;
+  auto [least, largest] = getRange(*this);
+  return least >= 1.0 - 1e-5 && largest <= 1.0 + 1e-5;
+}
+
+std::string NewtonSchulzAttr::describe() const {
+  std::string text;
+  auto [least, largest] = getRange(*this);
+  llvm::raw_string_ostream os(text);
+  os << "newton_schulz " << stringifyCoefficients(getCoefficients()) << ", " << getSteps()
+     << (getSteps() == 1 ? " step" : " steps");
+  if (getCompute())
+    os << " in " << getCompute();
+  if (getPrecondition() == Precondition::Aol)
+    os << " after aol";
+  os << llvm::formatv(": singular values from 1e-3 to 1 become {0:f3} .. {1:f3}", least, largest);
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// The Gram form
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// How many steps may share one Gram matrix: the first ones, whose matrix is small, and later ones.
+struct BlockLengths {
+  int64_t first, later;
+};
+} // namespace
+
+/// Measured (docs/reproducibility-and-numerics.md): with these the result differs from the exact map of singular
+/// values about as much as that of the plain form in the same type does.
+static BlockLengths getBlockLengths(Coefficients coefficients, FloatType compute) {
+  if (!compute || !compute.isBF16())
+    return {3, 5};
+  switch (coefficients) {
+  case Coefficients::Jordan:
+    return {3, 2};
+  case Coefficients::You:
+    return {2, 2};
+  case Coefficients::PolarExpress:
+  case Coefficients::Turbo:
+    return {1, 2};
+  case Coefficients::Cans:
+  case Coefficients::Explicit:
+    return {1, 1};
+  }
+  llvm_unreachable("a list without blocks");
+}
+
+SmallVector<int64_t> NewtonSchulzAttr::getDefaultRestarts(Coefficients coefficients, int64_t steps, FloatType compute) {
+  auto [first, later] = getBlockLengths(coefficients, compute);
+  SmallVector<int64_t> restarts;
+  for (int64_t step = first; step < steps; step += later)
+    restarts.push_back(step);
+  return restarts;
+}
+
+static SmallVector<StepBlock> makeBlocks(int64_t steps, ArrayRef<int64_t> restarts) {
+  SmallVector<StepBlock> blocks = {{0, steps}};
+  for (int64_t restart : restarts) {
+    blocks.back().end = restart;
+    blocks.push_back({restart, steps});
+  }
+  return blocks;
+}
+
+SmallVector<StepBlock> NewtonSchulzAttr::getBlocks() const { return makeBlocks(getSteps(), getRestarts()); }
+
+bool NewtonSchulzAttr::hasGramForm() const { return static_cast<int64_t>(getRestarts().size()) + 1 < getSteps(); }
+
+//===----------------------------------------------------------------------===//
+// Methods that norms use
+//===----------------------------------------------------------------------===//
+
+static NewtonSchulzAttr getPublished(Coefficients coefficients, int64_t steps, double scale, FloatType compute) {
+  return NewtonSchulzAttr::get(compute.getContext(), coefficients, {}, steps, 1.01, Precondition::Frobenius,
+                               NormalizeKind::Add, scale, 1e-7, compute, Form::Auto,
+                               NewtonSchulzAttr::getDefaultRestarts(coefficients, steps, compute));
 }
 
 NewtonSchulzAttr NewtonSchulzAttr::getDirection(MLIRContext *context) {
-  return get(context, Coefficients::Jordan, 5, NormalizeKind::Add, 1.0, 1e-7, BFloat16Type::get(context));
+  return getPublished(Coefficients::Jordan, 5, 1.0, BFloat16Type::get(context));
 }
 
 NewtonSchulzAttr NewtonSchulzAttr::getDual(MLIRContext *context) {
-  return get(context, Coefficients::PolarExpress, 8, NormalizeKind::Add, 1.01, 1e-7, Float32Type::get(context));
+  return getPublished(Coefficients::PolarExpress, 8, 1.01, Float32Type::get(context));
 }
 
-LogicalResult NewtonSchulzAttr::verify(function_ref<InFlightDiagnostic()> emitError, Coefficients coefficients,
-                                       int64_t steps, NormalizeKind, Real scale, Real epsilon, FloatType compute) {
+//===----------------------------------------------------------------------===//
+// Verification
+//===----------------------------------------------------------------------===//
+
+using EmitError = function_ref<InFlightDiagnostic()>;
+
+/// As many steps as there are rows, where the last does not repeat; none where it does.
+static std::optional<int64_t> getMostSteps(Coefficients coefficients, ArrayRef<Real> rows) {
+  if (coefficients == Coefficients::Explicit)
+    return rows.size() / 3;
+  bool ends = coefficients == Coefficients::You || coefficients == Coefficients::Turbo;
+  return ends ? std::optional<int64_t>(getList(coefficients).size()) : std::nullopt;
+}
+
+static LogicalResult verifySteps(EmitError emitError, Coefficients coefficients, ArrayRef<Real> rows, int64_t steps) {
+  bool isExplicit = coefficients == Coefficients::Explicit;
+  if (isExplicit == rows.empty() || rows.size() % 3 != 0)
+    return emitError() << "'#descent.newton_schulz' needs the name of a list or rows of three coefficients";
+  for (Real number : rows)
+    if (!std::isfinite(number))
+      return emitError() << "'#descent.newton_schulz' needs finite coefficients";
   if (steps < 1 || steps > 32)
     return emitError() << "'#descent.newton_schulz' needs 1 to 32 steps, found " << steps;
-  if (coefficients == Coefficients::You && steps > 5)
-    return emitError() << "'#descent.newton_schulz<you>' has coefficients for 5 steps, found " << steps;
+  std::optional<int64_t> most = getMostSteps(coefficients, rows);
+  if (most && steps > *most)
+    return emitError() << "'#descent.newton_schulz<" << (isExplicit ? "[...]" : stringifyCoefficients(coefficients))
+                       << ">' has coefficients for " << *most << " steps, found " << steps;
+  return success();
+}
+
+static LogicalResult verifyScaling(EmitError emitError, Coefficients coefficients, double safety,
+                                   Precondition precondition, NormalizeKind normalize, double scale, double epsilon) {
+  if (coefficients != Coefficients::PolarExpress && safety != 1.01)
+    return emitError() << "'#descent.newton_schulz' has a safety factor for polar_express only, found " << safety;
+  if (!(safety >= 1.0) || safety > 1.2)
+    return emitError() << "'#descent.newton_schulz' needs a safety factor from 1 to 1.2, found " << safety;
+  if (precondition == Precondition::Aol && (normalize != NormalizeKind::Add || scale != 1.0))
+    return emitError() << "'#descent.newton_schulz' with 'precondition = aol' divides rows by their own sums; remove "
+                       << "'normalize' and 'scale', or the precondition";
   if (!(scale >= 1.0) || scale > 2.0)
-    return emitError()
-           << "'#descent.newton_schulz' needs a scale from 1 to 2, so that no singular value exceeds 1, found "
-           << scale.value;
+    return emitError() << "'#descent.newton_schulz' needs a scale from 1 to 2, so that no singular value exceeds 1, "
+                       << "found " << scale;
   if (!(epsilon >= 0.0) || epsilon > 1.0)
-    return emitError() << "'#descent.newton_schulz' needs an epsilon from 0 to 1, found " << epsilon.value;
+    return emitError() << "'#descent.newton_schulz' needs an epsilon from 0 to 1, found " << epsilon;
+  return success();
+}
+
+static LogicalResult verifyBlocks(EmitError emitError, int64_t steps, FloatType compute, Form form,
+                                  ArrayRef<int64_t> restarts) {
   if (compute && !compute.isBF16() && !compute.isF32())
     return emitError() << "'#descent.newton_schulz' computes in bf16 or f32, found " << compute;
+  for (auto [index, restart] : llvm::enumerate(restarts))
+    if (restart < 1 || restart >= steps || (index > 0 && restart <= restarts[index - 1]))
+      return emitError() << "'#descent.newton_schulz' needs restarts in order, from 1 to the last step " << (steps - 1)
+                         << ", found " << restart;
+  if (form == Form::Plain || !compute || !compute.isBF16())
+    return success();
+  for (StepBlock block : makeBlocks(steps, restarts))
+    if (block.end - block.begin > 3)
+      return emitError() << "'#descent.newton_schulz' in bf16 needs a restart after at most 3 steps, where rounding "
+                         << "makes eigenvalues of the Gram matrix negative, found " << (block.end - block.begin)
+                         << " steps from step " << block.begin << " on; add a restart, or say 'compute = f32'";
   return success();
 }
 
-/// The fields that follow the list's name.
-static ParseResult parseField(AsmParser &parser, int64_t &steps, NormalizeKind &normalize, double &scale,
-                              double &epsilon, FloatType &compute) {
-  StringRef field;
-  SMLoc location = parser.getCurrentLocation();
-  if (parser.parseKeyword(&field) || parser.parseEqual())
-    return failure();
-  if (field == "steps")
-    return parser.parseInteger(steps);
-  if (field == "scale")
-    return parser.parseFloat(scale);
-  if (field == "epsilon")
-    return parser.parseFloat(epsilon);
-  if (field == "compute")
-    return parser.parseType(compute);
-  if (field != "normalize")
-    return parser.emitError(location)
-           << "unknown field '" << field
-           << "' of '#descent.newton_schulz': expected steps, normalize, scale, epsilon or compute";
-  FailureOr<NormalizeKind> kind = FieldParser<NormalizeKind>::parse(parser);
-  if (failed(kind))
-    return failure();
-  normalize = *kind;
-  return success();
-}
-
-Attribute NewtonSchulzAttr::parse(AsmParser &parser, Type) {
-  SMLoc location = parser.getCurrentLocation();
-  if (parser.parseLess())
-    return {};
-  FailureOr<Coefficients> coefficients = FieldParser<Coefficients>::parse(parser);
-  if (failed(coefficients))
-    return {};
-  int64_t steps = 5;
-  NormalizeKind normalize = NormalizeKind::Add;
-  double scale = *coefficients == Coefficients::PolarExpress ? 1.01 : 1.0;
-  double epsilon = 1e-7;
-  FloatType compute;
-  while (succeeded(parser.parseOptionalComma()))
-    if (parseField(parser, steps, normalize, scale, epsilon, compute))
-      return {};
-  if (parser.parseGreater())
-    return {};
-  return parser.getChecked<NewtonSchulzAttr>(location, parser.getContext(), *coefficients, steps, normalize,
-                                             Real(scale), Real(epsilon), compute);
-}
-
-void NewtonSchulzAttr::print(AsmPrinter &printer) const {
-  printer << '<' << stringifyCoefficients(getCoefficients()) << ", steps = " << getSteps()
-          << ", normalize = " << stringifyNormalizeKind(getNormalize()) << ", scale = ";
-  printer.printFloat(APFloat(getScale()));
-  printer << ", epsilon = ";
-  printer.printFloat(APFloat(getEpsilon()));
-  if (getCompute())
-    printer << ", compute = " << getCompute();
-  printer << '>';
+LogicalResult NewtonSchulzAttr::verify(EmitError emitError, Coefficients coefficients, ArrayRef<Real> rows,
+                                       int64_t steps, Real safety, Precondition precondition, NormalizeKind normalize,
+                                       Real scale, Real epsilon, FloatType compute, Form form,
+                                       ArrayRef<int64_t> restarts) {
+  return failure(failed(verifySteps(emitError, coefficients, rows, steps)) ||
+                 failed(verifyScaling(emitError, coefficients, safety, precondition, normalize, scale, epsilon)) ||
+                 failed(verifyBlocks(emitError, steps, compute, form, restarts)));
 }

@@ -1,6 +1,8 @@
 // What types leave to verification in norms, reductions and products; each rule has its number from DescentOps.td.
 #include "descent/Dialect/Descent/IR/Descent.h"
 
+#include "llvm/ADT/DenseSet.h"
+
 using namespace mlir;
 using namespace descent;
 
@@ -36,7 +38,16 @@ static LogicalResult verifySlice(Operation *op, Type small, Type large) {
 }
 
 LogicalResult BroadcastOp::verify() { return verifySlice(*this, getOperand().getType(), getType()); } // (R1)
-LogicalResult ReduceOp::verify() { return verifySlice(*this, getType(), getOperand().getType()); }    // (R1)
+
+LogicalResult ReduceOp::verify() {
+  // Along rows of a square matrix: numbers of columns would look alike.
+  auto operand = cast<RankedTensorType>(getOperand().getType());
+  SmallVector<Side, 2> sides = sidesOf(operand);
+  if (sides.size() == 2 && sides[0] == sides[1] && isa<RankedTensorType>(getType()) &&
+      sidesOf(getType()) == ArrayRef(sides).take_front())
+    return success();
+  return verifySlice(*this, getType(), operand); // (R1)
+}
 
 LogicalResult OrientOp::verify() {
   auto from = cast<RankedTensorType>(getOperand().getType()), to = cast<RankedTensorType>(getType());
@@ -60,5 +71,21 @@ LogicalResult ProductOp::verify() {
                          << (getTransposed() ? " transposed" : "") << " to " << getType();
   if (getSymmetric() && result[0] != result[1]) // (R2)
     return emitOpError() << "is marked symmetric, but its result " << getType() << " is not square";
+  return success();
+}
+
+LogicalResult IdentityOp::verify() {
+  SmallVector<Side, 2> sides = sidesOf(getType());
+  if (sides.size() != 2 || sides[0] != sides[1]) // (R1)
+    return emitOpError() << "is square, found " << getType();
+  return success();
+}
+
+LogicalResult ChooseOp::verify() {
+  llvm::SmallDenseSet<Attribute> names(getNames().begin(), getNames().end());
+  if (getAlternatives().size() < 2 || names.size() != getAlternatives().size() ||
+      getNames().size() != getAlternatives().size()) // (R1)
+    return emitOpError() << "needs two alternatives or more with a name of its own each, found "
+                         << getAlternatives().size() << " and names " << getNames();
   return success();
 }

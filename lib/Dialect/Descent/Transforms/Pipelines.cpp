@@ -26,7 +26,7 @@ void descent::buildDescentExpandPipeline(OpPassManager &manager, const ExpandOpt
   manager.addPass(createCSEPass());
 
   // Arithmetic, reductions, orientations and products; rows are those of memory.
-  manager.addPass(createExpandOrthogonalize());
+  manager.addPass(createExpandOrthogonalize({options.form}));
   manager.addPass(createOrientStorage());
 
   // Matrices have the policy's element type.

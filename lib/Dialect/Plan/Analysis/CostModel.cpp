@@ -155,3 +155,12 @@ Formula descent::plan::getCost(Operation *op, const CostRates &rates) {
     cost += flops.product * getProductRate(product, rates);
   return cost;
 }
+
+Formula descent::plan::getCost(TrackOp track, unsigned choice, unsigned alternative, const CostRates &rates) {
+  auto wanted = AlternativeAttr::get(track.getContext(), choice, alternative);
+  Formula cost;
+  for (Operation &op : *track.getBody())
+    if (getAlternative(&op) == wanted)
+      cost += getCost(&op, rates);
+  return cost;
+}

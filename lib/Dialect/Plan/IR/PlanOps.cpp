@@ -129,7 +129,7 @@ llvm::SmallPtrSet<Operation *, 8> descent::plan::getUniformOps(StageOpInterface 
     return uniform.contains(value.getDefiningOp()) || value.getParentBlock() != body;
   };
   for (Operation &op : body->without_terminator())
-    if (op.getNumRegions() == 0 && llvm::all_of(op.getOperands(), isUniform))
+    if (op.getNumRegions() == 0 && !isa<DiagonalOp>(op) && llvm::all_of(op.getOperands(), isUniform))
       uniform.insert(&op);
   return uniform;
 }
@@ -149,6 +149,23 @@ SmallVector<Operation *> descent::plan::getStages(TrackOp track) {
     if (isStage(&op))
       stages.push_back(&op);
   return stages;
+}
+
+SmallVector<ChoiceOp> descent::plan::getChoices(TrackOp track) {
+  return llvm::to_vector(track.getBody()->getOps<ChoiceOp>());
+}
+
+AlternativeAttr descent::plan::getAlternative(Operation *op) {
+  return op->getAttrOfType<AlternativeAttr>(kAlternative);
+}
+
+AlternativeAttr descent::plan::getAlternative(Value buffer) {
+  auto users = buffer.getUsers();
+  if (users.empty())
+    return {};
+  AlternativeAttr first = getAlternative(*users.begin());
+  bool isShared = llvm::any_of(users, [&](Operation *user) { return getAlternative(user) != first; });
+  return isShared ? AlternativeAttr() : first;
 }
 
 SmallVector<Value> descent::plan::getDistinctBuffers(Operation *op) {

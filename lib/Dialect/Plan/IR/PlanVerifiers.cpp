@@ -158,6 +158,14 @@ LogicalResult ProductOp::verify() {
   return verifyStage(*this);
 }
 
+LogicalResult DiagonalOp::verify() {
+  DomainAttr domain = cast<StageOpInterface>((*this)->getParentOp()).getStageDomain();
+  // (R1)
+  if (domain.getRows() != domain.getCols())
+    return emitOpError("needs a square domain, but the stage has ") << domain;
+  return success();
+}
+
 LogicalResult CombineOp::verify() {
   BufferType type = getPartials().getType();
   // (R1)
@@ -289,8 +297,31 @@ static LogicalResult verifyKeep(KeepOp keep, Names &names) {
   return success();
 }
 
+LogicalResult ChoiceOp::verify() {
+  // (R1)
+  if (getNames().size() < 2)
+    return emitOpError("chooses among ") << getNames().size() << " alternatives, but there are two or more";
+  return success();
+}
+
+static LogicalResult verifyAlternative(Operation &op, MutableArrayRef<ChoiceOp> choices) {
+  if (!op.hasAttr(kAlternative))
+    return success();
+  AlternativeAttr alternative = getAlternative(&op);
+  // (R7)
+  if (!isStage(&op) || !alternative)
+    return op.emitOpError("has ") << op.getAttr(kAlternative)
+                                  << " as its alternative, but only work belongs to one, #plan.alternative<choice, "
+                                  << "index>";
+  if (alternative.getChoice() >= choices.size() ||
+      alternative.getIndex() >= choices[alternative.getChoice()].getNames().size())
+    return op.emitOpError("belongs to ") << alternative << ", which no choice of the track has";
+  return success();
+}
+
 LogicalResult TrackOp::verifyRegions() {
   llvm::DenseMap<Operation *, unsigned> segments = numberSegments(*this);
+  SmallVector<ChoiceOp> choices = getChoices(*this);
   Names names;
   for (Operation &op : *getBody()) {
     for (Type type : op.getResultTypes())
@@ -300,7 +331,7 @@ LogicalResult TrackOp::verifyRegions() {
     auto scratch = dyn_cast<ScratchOp>(op);
     auto keep = dyn_cast<KeepOp>(op);
     if ((scratch && failed(verifyScratch(scratch, segments))) || (keep && failed(verifyKeep(keep, names))) ||
-        failed(verifyGiven(op, names)) || failed(verifyExtents(op)))
+        failed(verifyGiven(op, names)) || failed(verifyExtents(op)) || failed(verifyAlternative(op, choices)))
       return failure();
   }
   return success();

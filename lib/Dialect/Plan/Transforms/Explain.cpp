@@ -23,8 +23,12 @@ private:
   void nameBuffers();
   std::string names(ArrayRef<Value> buffers) const;
   void printStage(unsigned number, Operation *stage);
+  std::string getName(AlternativeAttr alternative);
   void noteTraffic(const Traffic &traffic);
   void printSegment(unsigned segment);
+  void printChoices();
+  void printAlternative(AlternativeAttr alternative, const Formula &cost);
+  void printWinners(unsigned choice, ArrayRef<Formula> costs);
   void printMemory();
 
   TrackOp track;
@@ -80,13 +84,24 @@ static std::string describeKind(Operation *op) {
 void TrackReport::printStage(unsigned number, Operation *op) {
   Traffic traffic = getTraffic(op);
   Formula bytes = getBytes(op), stageFlops = getFlops(op).total();
-  os << llvm::formatv("  {0,3}  {1,-22} {2,-20} {3,-16} {4,-24} {5}\n", number, describeKind(op), names(traffic.reads),
+  os << llvm::formatv("  {0,3}  {1,-22} {2,-20} {3,-16} {4,-24} {5}", number, describeKind(op), names(traffic.reads),
                       names(traffic.writes), bytes.str(), stageFlops.str());
+  AlternativeAttr alternative = getAlternative(op);
+  os << (alternative ? "; only " + getName(alternative) : "") << '\n';
+  noteTraffic(traffic);
+  if (alternative)
+    return;
   ++launches;
   moved += bytes;
   flops += stageFlops;
   cost += getCost(op);
-  noteTraffic(traffic);
+}
+
+/// "gram", or "gram 1" for that of the second choice.
+std::string TrackReport::getName(AlternativeAttr alternative) {
+  SmallVector<ChoiceOp> choices = getChoices(track);
+  StringRef name = cast<StringAttr>(choices[alternative.getChoice()].getNames()[alternative.getIndex()]);
+  return choices.size() == 1 ? name.str() : (name + " " + llvm::Twine(alternative.getChoice())).str();
 }
 
 void TrackReport::printSegment(unsigned segment) {
@@ -102,6 +117,53 @@ void TrackReport::printSegment(unsigned segment) {
   moved = flops = cost = Formula();
   needed.clear();
   stored.clear();
+}
+
+/// Which alternative of the choice is the cheapest.
+static unsigned getCheapest(ArrayRef<Formula> costs, Shape shape) {
+  auto isCheaper = [&](const Formula &a, const Formula &b) { return a.evaluate(shape) < b.evaluate(shape); };
+  return llvm::min_element(costs, isCheaper) - costs.begin();
+}
+
+/// What a layer that runs the alternative does besides what every layer does.
+void TrackReport::printAlternative(AlternativeAttr alternative, const Formula &cost) {
+  Formula bytes, flops;
+  unsigned count = 0;
+  for (Operation &op : *track.getBody()) {
+    if (getAlternative(&op) != alternative)
+      continue;
+    ++count;
+    bytes += getBytes(&op);
+    flops += getFlops(&op).total();
+  }
+  os << llvm::formatv("  {0}: {1} launches, {2} bytes, {3} flops more; {4:f2} ms for {5} x {6}\n", getName(alternative),
+                      count, bytes.str(), flops.str(), 1e-6 * cost.evaluate(example), example.rows, example.cols);
+}
+
+void TrackReport::printChoices() {
+  for (auto [number, choice] : llvm::enumerate(getChoices(track))) {
+    SmallVector<Formula> costs;
+    for (unsigned index = 0; index < choice.getNames().size(); ++index) {
+      costs.push_back(getCost(track, number, index));
+      printAlternative(AlternativeAttr::get(track.getContext(), number, index), costs.back());
+    }
+    printWinners(number, costs);
+  }
+}
+
+/// Which shapes each alternative wins: matrices of one short side, from square ones on.
+void TrackReport::printWinners(unsigned choice, ArrayRef<Formula> costs) {
+  std::string text;
+  std::optional<unsigned> last;
+  for (int64_t cols = example.rows; cols <= 16 * example.rows; cols += example.rows / 16) {
+    unsigned cheapest = getCheapest(costs, {example.rows, cols});
+    if (cheapest == last)
+      continue;
+    last = cheapest;
+    text += llvm::formatv("{0}{1} from {2} x {3} on", text.empty() ? "" : ", ",
+                          getName(AlternativeAttr::get(track.getContext(), choice, cheapest)), example.rows, cols);
+  }
+  os << "  cheapest: " << text << '\n';
 }
 
 void TrackReport::printMemory() {
@@ -128,6 +190,10 @@ void TrackReport::print() {
   if (track.getNorm())
     os << ", norm " << *track.getNorm();
   os << (track.getShared() ? ", shared\n" : "\n");
+  if (auto methods = track->getAttrOfType<ArrayAttr>(kMethods))
+    for (Attribute method : methods)
+      if (auto text = dyn_cast<StringAttr>(method))
+        os << "  " << text.getValue() << '\n';
   os << llvm::formatv("  {0,3}  {1,-22} {2,-20} {3,-16} {4,-24} {5}\n", "", "stage", "reads", "writes", "bytes",
                       "flops");
   unsigned segment = 0, number = 0;
@@ -138,6 +204,7 @@ void TrackReport::print() {
       printSegment(segment++);
   }
   printSegment(segment);
+  printChoices();
   if (!track.getShared())
     printMemory();
 }

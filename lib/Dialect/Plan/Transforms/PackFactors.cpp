@@ -16,11 +16,8 @@ static bool isNarrow(ProductOp product) {
          product.getAccumulatorType().isF32();
 }
 
-/// Which alternative of a choice an operation belongs to; null: it is always done.
-static Attribute getAlternative(Operation *op) { return op->getAttr("plan.alternative"); }
-
 /// Whether what belongs to `alternative` is done whenever `op` is.
-static bool isDoneWith(Attribute alternative, Operation *op) {
+static bool isDoneWith(AlternativeAttr alternative, Operation *op) {
   return !alternative || alternative == getAlternative(op);
 }
 
@@ -30,7 +27,7 @@ struct Packed {
   Value factor;
   bool transposed, isNarrow;
   Value panels;
-  Attribute alternative;
+  AlternativeAttr alternative;
 };
 
 struct PlanPackFactors : descent::plan::impl::PlanPackFactorsBase<PlanPackFactors> {
@@ -74,9 +71,9 @@ struct PlanPackFactors : descent::plan::impl::PlanPackFactorsBase<PlanPackFactor
     OpBuilder b(product);
     Value panels = ScratchOp::create(b, product.getLoc(), type, Lifetime::Worker), factor = product.getRhs();
     auto pack = PackOp::create(b, product.getLoc(), factor, product.getTransposed(), panels, FlatSymbolRefAttr());
-    Attribute alternative = getAlternative(product);
+    AlternativeAttr alternative = getAlternative(product.getOperation());
     if (alternative)
-      pack->setAttr("plan.alternative", alternative);
+      pack->setAttr(kAlternative, alternative);
     return {factor, product.getTransposed(), isNarrow(product), panels, alternative};
   }
 
@@ -97,6 +94,6 @@ struct PlanPackFactors : descent::plan::impl::PlanPackFactorsBase<PlanPackFactor
   }
 
   SmallVector<Packed> packed;
-  llvm::DenseMap<Value, Attribute> symmetric; // buffers that a symmetric product wrote last, and its alternative
+  llvm::DenseMap<Value, AlternativeAttr> symmetric; // buffers that a symmetric product wrote last, and its alternative
 };
 } // namespace

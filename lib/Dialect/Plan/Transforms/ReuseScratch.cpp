@@ -13,6 +13,13 @@ namespace {
 struct Lifespan {
   ScratchOp scratch;
   unsigned segment, first, last;
+  AlternativeAttr alternative; // that alone uses it
+
+  /// Whether no layer uses both.
+  bool excludes(const Lifespan &other) const {
+    return alternative && other.alternative && alternative.getChoice() == other.alternative.getChoice() &&
+           alternative != other.alternative;
+  }
 };
 
 struct PlanReuseScratch : descent::plan::impl::PlanReuseScratchBase<PlanReuseScratch> {
@@ -22,7 +29,7 @@ struct PlanReuseScratch : descent::plan::impl::PlanReuseScratchBase<PlanReuseScr
       for (Lifespan &next : findLifespans(track)) {
         auto canTake = [&](Lifespan &earlier) {
           return earlier.scratch.getType() == next.scratch.getType() && earlier.segment == next.segment &&
-                 earlier.last < next.first;
+                 (earlier.last < next.first || earlier.excludes(next));
         };
         auto *earlier = llvm::find_if(alive, canTake);
         if (earlier == alive.end()) {
@@ -31,7 +38,8 @@ struct PlanReuseScratch : descent::plan::impl::PlanReuseScratchBase<PlanReuseScr
         }
         next.scratch.replaceAllUsesWith(earlier->scratch.getResult());
         next.scratch.erase();
-        earlier->last = next.last;
+        earlier->last = std::max(earlier->last, next.last);
+        earlier->alternative = earlier->alternative == next.alternative ? next.alternative : AlternativeAttr();
         ++numShared;
       }
     });
@@ -50,7 +58,7 @@ struct PlanReuseScratch : descent::plan::impl::PlanReuseScratchBase<PlanReuseScr
           continue;
         auto [entry, isFirst] = number.insert({operand, lifespans.size()});
         if (isFirst)
-          lifespans.push_back({scratch, segment, place, place});
+          lifespans.push_back({scratch, segment, place, place, getAlternative(operand)});
         lifespans[entry->second].last = place;
       }
       segment += isa<CutOp>(op);

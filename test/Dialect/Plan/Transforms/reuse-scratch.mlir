@@ -63,3 +63,46 @@ plan.program @another_type_another_segment_or_a_layers_scratch_is_left segments 
     }
   }
 }
+
+// No layer runs both alternatives: their scratch takes turns, also where they are listed by turns. What every layer
+// reads keeps its own.
+// CHECK-LABEL: plan.program @alternatives_share_memory
+plan.program @alternatives_share_memory segments 1 {
+  plan.track @t class any {
+    // CHECK: %[[A:.*]] = plan.scratch worker
+    // CHECK-NEXT: %[[B:.*]] = plan.scratch worker
+    // CHECK-NOT: plan.scratch
+    %c = plan.choice ["one", "two"]
+    %g = plan.gradient : !plan.buffer<rows, cols, f32>
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %common = plan.scratch worker : !plan.buffer<rows, cols, f32>
+    %first = plan.scratch worker : !plan.buffer<rows, cols, f32>
+    %second = plan.scratch worker : !plan.buffer<rows, cols, f32>
+    plan.sweep over <rows, cols> reads(%g : !plan.buffer<rows, cols, f32>) writes(%common : !plan.buffer<rows, cols, f32>) {
+    ^bb0(%x: f32):
+      plan.yield %x : f32
+    }
+    // CHECK: plan.sweep {{.*}} reads(%[[A]] : {{.*}}) writes(%[[B]] : {{.*}}<0, 0>
+    plan.sweep over <rows, cols> reads(%common : !plan.buffer<rows, cols, f32>) writes(%first : !plan.buffer<rows, cols, f32>)
+        attributes {plan.alternative = #plan.alternative<0, 0>} {
+    ^bb0(%x: f32):
+      plan.yield %x : f32
+    }
+    // CHECK: plan.sweep {{.*}} reads(%[[A]] : {{.*}}) writes(%[[B]] : {{.*}}<0, 1>
+    plan.sweep over <rows, cols> reads(%common : !plan.buffer<rows, cols, f32>) writes(%second : !plan.buffer<rows, cols, f32>)
+        attributes {plan.alternative = #plan.alternative<0, 1>} {
+    ^bb0(%x: f32):
+      plan.yield %x : f32
+    }
+    plan.sweep over <rows, cols> reads(%first : !plan.buffer<rows, cols, f32>) writes(%w : !plan.buffer<rows, cols, f32>)
+        attributes {plan.alternative = #plan.alternative<0, 0>} {
+    ^bb0(%x: f32):
+      plan.yield %x : f32
+    }
+    plan.sweep over <rows, cols> reads(%second : !plan.buffer<rows, cols, f32>) writes(%w : !plan.buffer<rows, cols, f32>)
+        attributes {plan.alternative = #plan.alternative<0, 1>} {
+    ^bb0(%x: f32):
+      plan.yield %x : f32
+    }
+  }
+}

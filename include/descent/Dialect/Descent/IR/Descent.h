@@ -51,6 +51,9 @@ mlir::RankedTensorType getTensorType(mlir::MLIRContext *context, llvm::ArrayRef<
 /// encoding.
 mlir::FailureOr<llvm::SmallVector<Side, 2>> getSides(mlir::RankedTensorType type);
 
+/// An attribute of rules: the methods of their matrix functions, in words.
+inline constexpr llvm::StringLiteral kMethodsAttr = "descent.methods";
+
 bool isShapedLikeParameter(mlir::RankedTensorType type);
 /// The element type of a rule's matrices.
 mlir::Type getEntryType(mlir::Block &body);

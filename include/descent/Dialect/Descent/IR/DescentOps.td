@@ -170,8 +170,8 @@ def Descent_ReduceOp : Descent_Op<"reduce", [Pure]> {
   let summary = "sum, sum of squares, maximum or minimum over entries";
   let description = [{
     The result type says what is kept: f64 (nothing), `tensor<?xf64, #descent.dims<rows>>` (one number a row), or one a
-    column. Accumulates in f64, in an order that depends on the shape only. A NaN gives NaN. Of no entries: 0, -inf or
-    inf.
+    column; of a square matrix, one a row. Accumulates in f64, in an order that depends on the shape only. A NaN gives
+    NaN. Of no entries: 0, -inf or inf.
 
     Rules:
     * (R1) the result is f64 or has one number for each index of one of the operand's sides.
@@ -253,6 +253,60 @@ def Descent_ProductOp : Descent_Op<"product", [Pure]> {
     `:` type($lhs) `,` type($rhs) `to` type($result)
   }];
   let hasVerifier = 1;
+}
+
+def Descent_IdentityOp : Descent_Op<"identity", [Pure]> {
+  let summary = "identity matrix";
+  let description = [{
+    1 on the diagonal, 0 elsewhere.
+
+    Rules:
+    * (R1) the result is square.
+
+    ```mlir
+    func.func @shifted(%a: tensor<?x?xf64, #descent.dims<short, short>>)
+        -> tensor<?x?xf64, #descent.dims<short, short>> {
+      %i = descent.identity : tensor<?x?xf64, #descent.dims<short, short>>
+      %s = arith.addf %a, %i : tensor<?x?xf64, #descent.dims<short, short>>
+      return %s : tensor<?x?xf64, #descent.dims<short, short>>
+    }
+    ```
+  }];
+  let results = (outs Descent_Tensor:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Descent_ChooseOp : Descent_Op<"choose", [Pure, SameOperandsAndResultType]> {
+  let summary = "one of several values that are equal up to rounding";
+  let description = [{
+    Every alternative is compiled; which one is computed is decided when a plan is made, for each layer by its shape,
+    as the cheapest one. What only the others need is then not computed.
+
+    Rules:
+    * (R1) there are two alternatives or more, and each has a name of its own.
+
+    ```mlir
+    func.func @associative(%a: tensor<?x?xf64, #descent.dims<short, short>>,
+        %x: tensor<?x?xf64, #descent.dims<short, long>>) -> tensor<?x?xf64, #descent.dims<short, long>> {
+      %ax = descent.product %a, %x : tensor<?x?xf64, #descent.dims<short, short>>,
+          tensor<?x?xf64, #descent.dims<short, long>> to tensor<?x?xf64, #descent.dims<short, long>>
+      %aax = descent.product %a, %ax : tensor<?x?xf64, #descent.dims<short, short>>,
+          tensor<?x?xf64, #descent.dims<short, long>> to tensor<?x?xf64, #descent.dims<short, long>>
+      %aa = descent.product %a, %a : tensor<?x?xf64, #descent.dims<short, short>>,
+          tensor<?x?xf64, #descent.dims<short, short>> to tensor<?x?xf64, #descent.dims<short, short>>
+      %once = descent.product %aa, %x : tensor<?x?xf64, #descent.dims<short, short>>,
+          tensor<?x?xf64, #descent.dims<short, long>> to tensor<?x?xf64, #descent.dims<short, long>>
+      %y = descent.choose ["twice", "squared"](%aax, %once) : tensor<?x?xf64, #descent.dims<short, long>>
+      return %y : tensor<?x?xf64, #descent.dims<short, long>>
+    }
+    ```
+  }];
+  let arguments = (ins StrArrayAttr:$names, Variadic<Descent_Value>:$alternatives);
+  let results = (outs Descent_Value:$result);
+  let assemblyFormat = "$names `(` $alternatives `)` attr-dict `:` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 //===----------------------------------------------------------------------===//

@@ -19,6 +19,8 @@ struct ExpandOptions : mlir::PassPipelineOptions<ExpandOptions> {
                               llvm::cl::init("f32")};
   Option<bool> fuse{*this, "fuse", llvm::cl::desc("do the algebra that saves passes over memory"),
                     llvm::cl::init(true)};
+  Option<std::string> form{*this, "form", llvm::cl::desc("form of Newton-Schulz: auto, plain or gram"),
+                           llvm::cl::init("auto")};
 };
 
 /// A recipe as rules of arithmetic, reductions and products, ready for planning.

@@ -89,11 +89,20 @@ def ExpandNorms : Pass<"descent-expand-norms"> {
 def ExpandOrthogonalize : Pass<"descent-expand-orthogonalize"> {
   let summary = "write polar factors as matrix products";
   let description = [{
-    Requires tensors of f64. Rounds the matrix to the method's type, divides by its Frobenius norm as the method says,
-    and iterates on the orientation with the short side first: `A = Y Y^T`, `B = b A + c A A`, `Y = a Y + B Y`, every
-    one of which is rounded to the method's type. Products take the rounded matrices themselves. Guarantees that no
-    `orthogonalize` is left, and that zero stays zero. Leaves everything else. Never fails.
+    Requires tensors of f64. Rounds the matrix to the method's type, brings its singular values below 1 as the method
+    says, and iterates on the orientation with the short side first, rounding every matrix to the method's type.
+    Products take the rounded matrices themselves. The plain form is `A = Y Y^T`, `B = b A + c A A`, `Y = a Y + B Y` at
+    every step; the Gram form multiplies short by short matrices, and `Y` at the end of each block of steps. With
+    `form=auto` a method in form `auto` gets both, joined by `descent.choose`. A polar factor that only meets its own
+    matrix in inner products, as in a nuclear norm, is not computed unless the form is plain: the inner product follows
+    from the Gram matrix with fewer operations, whatever the shape.
+
+    Guarantees that no `orthogonalize` is left, that zero stays zero, and that a rule's attribute `descent.methods` says
+    in words which methods it had. Leaves everything else; a form that the method names is the only one, and methods
+    whose Gram form is no other computation have the plain one. Fails on another form.
   }];
+  let options = [
+    Option<"form", "form", "std::string", "\"auto\"", "of the methods that leave it open: auto, plain or gram">];
 }
 
 def OrientStorage : Pass<"descent-orient-storage", "::mlir::ModuleOp"> {

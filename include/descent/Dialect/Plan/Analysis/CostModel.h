@@ -69,6 +69,9 @@ StageFlops getFlops(mlir::Operation *op);
 /// Nanoseconds of one core, by the rates.
 Formula getCost(mlir::Operation *op, const CostRates &rates = {});
 
+/// What an alternative of a track's choice costs: all that belongs to it.
+Formula getCost(TrackOp track, unsigned choice, unsigned alternative, const CostRates &rates = {});
+
 } // namespace descent::plan
 
 #endif // DESCENT_DIALECT_PLAN_ANALYSIS_COSTMODEL_H

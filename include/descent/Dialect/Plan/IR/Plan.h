@@ -61,6 +61,21 @@ namespace descent::plan {
 /// The operations of a track that do work, in order.
 llvm::SmallVector<mlir::Operation *> getStages(TrackOp track);
 
+/// The choices of a track, in order.
+llvm::SmallVector<ChoiceOp> getChoices(TrackOp track);
+
+/// An attribute of tracks: the methods of their matrix functions, in words.
+inline constexpr llvm::StringLiteral kMethods = "plan.methods";
+
+/// The attribute by which an operation belongs to an alternative.
+inline constexpr llvm::StringLiteral kAlternative = "plan.alternative";
+
+/// The alternative that an operation belongs to; null if every layer runs it.
+AlternativeAttr getAlternative(mlir::Operation *op);
+
+/// The alternative that alone uses a buffer, or null.
+AlternativeAttr getAlternative(mlir::Value buffer);
+
 /// The buffers that an operation uses, each once, in the order of its operands.
 llvm::SmallVector<mlir::Value> getDistinctBuffers(mlir::Operation *op);
 

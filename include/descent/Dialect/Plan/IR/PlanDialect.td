@@ -90,6 +90,17 @@ def Plan_DomainAttr : AttrDef<Plan_Dialect, "Domain"> {
   let genVerifyDecl = 1;
 }
 
+def Plan_AlternativeAttr : AttrDef<Plan_Dialect, "Alternative"> {
+  let mnemonic = "alternative";
+  let summary = "which alternative of which choice of the track an operation belongs to";
+  let description = [{
+    As the attribute `plan.alternative` of an operation that does work: `<1, 0>` is the first alternative of the track's
+    second choice. The operation is skipped for layers that run another one.
+  }];
+  let parameters = (ins "unsigned":$choice, "unsigned":$index);
+  let assemblyFormat = "`<` $choice `,` $index `>`";
+}
+
 def Plan_BufferType : TypeDef<Plan_Dialect, "Buffer"> {
   let mnemonic = "buffer";
   let summary = "memory of one layer: two extents and a storage type";

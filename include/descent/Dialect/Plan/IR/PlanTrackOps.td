@@ -96,6 +96,38 @@ def Plan_NumberOp : Plan_GivenOp<"number", [{stringifyNumber(getNumber())}], [Pu
   let results = (outs F64:$result);
   let assemblyFormat = "$number attr-dict";
 }
+def Plan_ChoiceOp : Plan_GivenOp<"choice", [{"choice"}]> {
+  let summary = "which of several ways a layer goes: the number of the cheapest one for its shape";
+  let description = [{
+    Decided when a plan is made, for each entry of the layer table, by the cost of the operations that belong to each
+    alternative; of equal ones the first. Operations say with `plan.alternative = #plan.alternative<choice, index>`
+    what they belong to, choices being counted in their order.
+
+    Rules:
+    * (R1) there are two alternatives or more.
+
+    ```mlir
+    plan.program @example segments 1 {
+      plan.track @all class matrix {
+        %way = plan.choice ["plain", "gram"]
+        %x = plan.scratch worker : !plan.buffer<short, long, f32>
+        %a = plan.scratch worker : !plan.buffer<short, short, f32>
+        plan.product %x, %x transposed symmetric : !plan.buffer<short, long, f32>, !plan.buffer<short, long, f32>
+            over <short, short> writes(%a : !plan.buffer<short, short, f32>)
+            attributes {plan.alternative = #plan.alternative<0, 1>} {
+        ^bb0(%acc: f32):
+          plan.yield %acc : f32
+        }
+        plan.report "way" = %way
+      }
+    }
+    ```
+  }];
+  let arguments = (ins StrArrayAttr:$names);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$names attr-dict";
+  let hasVerifier = 1;
+}
 def Plan_HyperOp : Plan_GivenOp<"hyper", [{getName()}]> {
   let summary = "a hyperparameter of the group and its default";
   let description = [{

@@ -22,7 +22,8 @@ def PlanReuseScratch : Pass<"plan-reuse-scratch"> {
   let summary = "let scratch buffers that are never alive together share memory";
   let description = [{
     Requires a plan in which scratch is written before it is read. Replaces a worker's scratch buffer by an earlier one
-    of the same type in the same segment whose last use lies before the first use of this one, and drops unused scratch.
+    of the same type in the same segment whose last use lies before the first use of this one, or which another
+    alternative of the same choice uses, and drops unused scratch.
     Guarantees that every stage reads what it read before. Leaves scratch that lives across a cut, and partial results,
     whose size is that of one stage's grid. Never fails.
   }];
