@@ -60,6 +60,8 @@ def test_the_page_has_a_line_for_each_goal_and_marks_misses(tmp_path: Path, monk
     (tmp_path / "adamw.json").write_text(json.dumps(adamw))
     products = [{**PRODUCT, "shape": [n, n, n], "ratio": ratio} for n, ratio in ((64, 1.3), (64, 1.1), (96, 0.7))]
     (tmp_path / "products.json").write_text(json.dumps(products))
+    stored = {"policy": "param = bf16, states = q8", "threads": 2, "elements": 100, "elements_per_second": 1e3}
+    (tmp_path / "storage.json").write_text(json.dumps({"rows": [{**stored, "times_f32": 1.75}]}))
     (tmp_path / "adamw.txt").write_text("figures\n")
     monkeypatch.setattr(page, "CAUSES", {"a step": "A step is slow.", "AdamW": "not missed"})
     page.write(tmp_path, tmp_path / "page.md")
@@ -67,6 +69,7 @@ def test_the_page_has_a_line_for_each_goal_and_marks_misses(tmp_path: Path, monk
     lines = [line for line in text.splitlines() if line.startswith("| ")][1:]
     assert lines == [
         "| AdamW f32, GPT-2 124M | torch.optim.AdamW(foreach=True) | 1 | 70 ms | 210 ms | 3.00 (2.90, 3.20) | 3 |",
+        "| AdamW, bf16 parameters, 8-bit states | our AdamW in f32 | 2 | 100 ms | 175 ms | 1.75 (1.75, 1.75) | 1.7 |",
         "| A B, f32, 2 shapes: median | the faster of OpenBLAS and PyTorch | 1 |  |  | **0.90** (0.70, 1.10) | 1 |",
         "| A B, f32, 2 shapes: worst | the faster of OpenBLAS and PyTorch | 1 |  |  | **0.70** (0.70, 1.10) | 0.9 |",
         "| a step | torch eager | 1 | 500 ms | 1.20 s | 2.40 (2.30, 2.50) | 2 |",
