@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Compares the compiled AdamW in f32 with torch.optim.AdamW(fused=True) and with a loop by hand.
+"""Compares the compiled AdamW in f32 with torch.optim.AdamW (fused, foreach, torch.compile) and a loop by hand.
 
-    .venv/bin/python3 benchmarks/adamw.py
+    .venv/bin/python3 benchmarks/adamw.py [--json FILE]
 
 Every implementation is first checked against NumPy in float64. A pair then works in one process of its own, on the same
 arrays, in turns: rounds of a few steps, the first of which is not counted. The number of a round is the median of its
@@ -23,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import machine
@@ -48,7 +49,21 @@ def gpt2_shapes() -> list[Shape]:
     return [(50257, d), (1024, d), *block * 12, (d,), (d,)]
 
 
-TABLES: dict[str, list[Shape]] = {"64 MB a stream": [(4096, 4096)], "GPT-2 124M": gpt2_shapes()}
+TABLES: dict[str, list[Shape]] = {
+    "64 MB a stream": [(4096, 4096)],
+    "256 MB a stream": [(8192, 8192)],
+    "GPT-2 124M": gpt2_shapes(),
+    "1,000 of 4 KB": [(1024,)] * 1000,
+    "10,000 of 256 B": [(64,)] * 10000,
+}
+# Whom a table is compared with; without torch, with the loop alone.
+AGAINST: dict[str, tuple[str, ...]] = {
+    "64 MB a stream": ("torch", "loop"),
+    "256 MB a stream": ("torch", "loop"),
+    "GPT-2 124M": ("torch", "foreach", "compiled", "loop"),
+    "1,000 of 4 KB": ("torch", "foreach", "loop"),
+    "10,000 of 256 B": ("torch", "foreach", "loop"),
+}
 
 
 @dataclass
@@ -94,7 +109,7 @@ def descent_step(streams: Streams, threads: int) -> Step:
     return lambda t: optimizer.step(t, hyper=HYPER)
 
 
-def torch_step(streams: Streams, threads: int) -> Step:
+def torch_step(streams: Streams, threads: int, foreach: bool = False, compiled: bool = False) -> Step:
     import torch
 
     torch.set_num_threads(threads)
@@ -107,7 +122,9 @@ def torch_step(streams: Streams, threads: int) -> Step:
         betas=(HYPER["beta1"], HYPER["beta2"]),
         eps=HYPER["eps"],
         weight_decay=HYPER["weight_decay"],
-        fused=True,
+        fused=not (foreach or compiled),
+        foreach=foreach or compiled,
+        capturable=compiled,  # its count of steps is a tensor: else every step is compiled anew
     )
     for parameter, m, v in zip(parameters, streams.m, streams.v, strict=True):
         # What its first step would make, in our memory.
@@ -116,7 +133,8 @@ def torch_step(streams: Streams, threads: int) -> Step:
             "exp_avg": torch.from_numpy(m),
             "exp_avg_sq": torch.from_numpy(v),
         }
-    return lambda t: optimizer.step()
+    step = torch.compile(optimizer.step) if compiled else optimizer.step
+    return lambda t: step()
 
 
 class LoopTensor(ctypes.Structure):
@@ -164,6 +182,8 @@ def loop_step(streams: Streams, threads: int) -> Step:
 IMPLEMENTATIONS: dict[str, Callable[[Streams, int], Step]] = {
     "descent": descent_step,
     "torch": torch_step,
+    "foreach": partial(torch_step, foreach=True),
+    "compiled": partial(torch_step, compiled=True),
     "loop": loop_step,
 }
 
@@ -216,7 +236,7 @@ def measure(pair: tuple[str, str], table: str, threads: int, rounds: int) -> dic
     streams = Streams.random(TABLES[table])
     steps = [IMPLEMENTATIONS[name](streams, threads) for name in pair]
     # Long enough for the system's clock of busy time, which ticks a hundred times a second.
-    count = max(4, int(4e8 / sum(w.size for w in streams.w)))
+    count = max(4, min(30, int(4e8 / sum(w.size for w in streams.w))))
     quiet: list[tuple[float, float]] = []
     disturbed: list[tuple[float, float]] = []
     while len(quiet) < rounds and len(disturbed) < 3 * rounds:
@@ -257,38 +277,46 @@ def has_torch() -> bool:
     return True
 
 
-def report(rounds: int) -> None:
+def report(rounds: int, tables: list[str], output: Path | None) -> None:
     print("\n".join(machine.describe()))
     print(f"loop by hand: {machine.version(c_compiler())} {' '.join(C_FLAGS)}")
-    others = (["torch"] if has_torch() else []) + ["loop"]
-    for table, shapes in TABLES.items():
+    with_torch = has_torch()
+    rows = []
+    for table in tables:
+        shapes = TABLES[table]
+        others = [other for other in AGAINST[table] if with_torch or other == "loop"]
         entries = sum(int(np.prod(shape)) for shape in shapes)
         moved = entries * BYTES_AN_ENTRY
-        count = f"{len(shapes)} tensors" if len(shapes) > 1 else f"1 tensor of {shapes[0]}"
+        count = f"{len(shapes):,} tensors" if len(shapes) > 1 else f"1 tensor of {shapes[0]}"
         print(f"\n{table}: {count}, {entries:,} entries in f32; {moved / 1e6:.0f} MB moved a step")
-        print(f"{'threads':<9}{'against':<9}{'Descent':>20}{'the other':>20}   ratio of speeds (least, most)  rounds")
+        print(f"{'threads':<9}{'against':<10}{'Descent':>20}{'the other':>20}   ratio of speeds (least, most)  rounds")
         for threads in (1, 2):
             for other in others:
                 found = measure_apart(("descent", other), table, threads, rounds)
+                rows.append({"table": table, "threads": threads, "against": other, "bytes": moved, **found})
                 shown = [f"{found[key] * 1e3:7.2f} ms {moved / found[key] / 1e9:5.1f} GB/s" for key in ("own", "other")]
                 print(
-                    f"{threads:<9}{other:<9}{shown[0]:>20}{shown[1]:>20}   {found['ratio']:.3f} "
+                    f"{threads:<9}{other:<10}{shown[0]:>20}{shown[1]:>20}   {found['ratio']:.3f} "
                     f"({found['lowest']:.3f}, {found['highest']:.3f})   {found['kept']:.0f} of {found['all']:.0f}",
                     flush=True,
                 )
+    if output is not None:
+        output.write_text(json.dumps(rows, indent=2) + "\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="AdamW, compiled, beside PyTorch's and a loop by hand.")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--pair", nargs=2, choices=list(IMPLEMENTATIONS), help="measure one pair, and print JSON")
-    parser.add_argument("--table", choices=list(TABLES), default="64 MB a stream")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--table", choices=list(TABLES), help="one table instead of all")
+    parser.add_argument("--threads", type=int, default=1, help="of a pair")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to a file, too")
     options = parser.parse_args()
     if options.pair:
-        print(json.dumps(measure(tuple(options.pair), options.table, options.threads, options.rounds)))
+        table = options.table or next(iter(TABLES))
+        print(json.dumps(measure(tuple(options.pair), table, options.threads, options.rounds)))
     else:
-        report(options.rounds)
+        report(options.rounds, [options.table] if options.table else list(TABLES), options.json)
 
 
 if __name__ == "__main__":

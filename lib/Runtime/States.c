@@ -7,6 +7,7 @@
 
 static const char nothing[] = "nothing more";
 static const int64_t state_alignment = 64; /* a cache line, and the widest vector */
+static const int64_t page = 4096, least_staggered = 65536;
 
 /* One state of one entry, packed: members follow each other. */
 static int64_t packed_bytes(const descent_state_desc *state, const descent_layer *layer) {
@@ -16,6 +17,17 @@ static int64_t packed_bytes(const descent_state_desc *state, const descent_layer
 }
 
 static int64_t align_up(int64_t bytes) { return (bytes + state_alignment - 1) / state_alignment * state_alignment; }
+
+/* Where state `index` of a layer begins, when all before it takes `used` bytes. A sweep reads and writes several
+ * tensors in step. A processor takes a load for one that depends on an earlier store when their addresses agree in 12
+ * bits, and waits: large states begin a quarter of a page apart, and apart from weights, which lie at the start of one.
+ */
+static int64_t begin_of(int64_t used, uint32_t index, int64_t bytes) {
+  if (bytes < least_staggered)
+    return align_up(used);
+  const int64_t wanted = (index % 3 + 1) * (page / 4);
+  return used + (wanted - used % page + page) % page;
+}
 
 int64_t descent_rt_state_bytes(const descent_artifact *artifact, const descent_layer *layer, uint32_t state,
                                descent_error *error) {
@@ -47,12 +59,15 @@ static int32_t measure(const descent_artifact *artifact, const descent_layer *la
   for (int64_t i = 0; i < count; ++i) {
     const descent_track *track = &artifact->tracks[layers[i].group];
     *views += track->num_states;
-    for (uint32_t s = 0; s < track->num_states; ++s)
-      if (__builtin_add_overflow(*bytes, align_up(packed_bytes(&track->states[s], &layers[i])), bytes))
+    for (uint32_t s = 0; s < track->num_states; ++s) {
+      const int64_t own = packed_bytes(&track->states[s], &layers[i]);
+      if (__builtin_add_overflow(begin_of(*bytes, s, own), own, bytes) || *bytes > INT64_MAX - 2 * page)
         return descent_fail(error, DESCENT_INVALID_LAYER,
                             "layer %" PRId64 " '%s': with its state '%s' the table's states exceed the address space",
                             i, layers[i].name, track->states[s].name);
+    }
   }
+  *bytes = align_up(*bytes);
   return DESCENT_OK;
 }
 
@@ -82,15 +97,16 @@ int32_t descent_rt_states_place(const descent_artifact *artifact, descent_layer 
     return descent_fail(error, DESCENT_INVALID_ARGUMENT,
                         "the memory of the states lies at %p; align it to 64 bytes, or to %zu at least", memory,
                         sizeof(double));
-  char *next = memory;
+  int64_t used = 0;
   for (int64_t i = 0; i < count; ++i) {
     const descent_track *track = &artifact->tracks[layers[i].group];
     layers[i].states = track->num_states > 0 ? views : NULL;
     for (uint32_t s = 0; s < track->num_states; ++s, ++views) {
       int64_t rows, cols;
       descent_state_shape(&track->states[s], layers[i].rows, layers[i].cols, &rows, &cols);
-      *views = (descent_view){next, cols, rows * cols};
-      next += align_up(packed_bytes(&track->states[s], &layers[i]));
+      const int64_t own = packed_bytes(&track->states[s], &layers[i]), begin = begin_of(used, s, own);
+      *views = (descent_view){(char *)memory + begin, cols, rows * cols};
+      used = begin + own;
     }
   }
   return DESCENT_OK;

@@ -8,10 +8,12 @@
 #include "ThreadPool.h"
 
 #include <fenv.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #if defined(__linux__)
@@ -39,11 +41,26 @@ struct descent_pool {
   pthread_t threads[];
 };
 
+#if defined(__linux__)
+/* Processors' time that a container may use, rounded up; `most` when it is not limited. */
+static int64_t read_quota(int64_t most) {
+  FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+  int64_t quota, period;
+  if (!file)
+    return most;
+  const int found = fscanf(file, "%" SCNd64 " %" SCNd64, &quota, &period); /* or the word `max` */
+  fclose(file);
+  if (found != 2 || quota <= 0 || period <= 0 || quota / period >= most)
+    return most;
+  return (quota + period - 1) / period;
+}
+#endif
+
 int64_t descent_processors(void) {
 #if defined(__linux__)
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
-    return CPU_COUNT(&set);
+    return read_quota(CPU_COUNT(&set));
 #endif
   const long count = sysconf(_SC_NPROCESSORS_ONLN);
   return count > 0 ? count : 1;

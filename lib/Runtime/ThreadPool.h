@@ -6,7 +6,7 @@
 
 typedef struct descent_pool descent_pool;
 
-/* Processors that this process may run on. */
+/* Processors that this process may run on, or as many as its container has time of. */
 int64_t descent_processors(void);
 
 /* A pool of `workers` (at least 2), of which the caller of descent_pool_run is one. Null when memory or threads lack.
