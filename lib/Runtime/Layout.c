@@ -214,6 +214,7 @@ static bool make_waves(descent_plan *plan) {
       wave->count++;
     }
   }
+  plan->num_large = count;
   for (int64_t i = 0; i < plan->num_waves; ++i)
     if (!count_wave_tiles(plan, &plan->waves[i]))
       return false;

@@ -40,7 +40,15 @@ static int32_t make_bindings(const descent_artifact *artifact, const descent_lay
   const int64_t boxes = descent_num_written(artifact, layers, count);
   void *memory = descent_arena_take(&bindings->memory, 1, descent_written_bytes(boxes));
   bindings->bounds = descent_arena_take(&bindings->memory, count, sizeof(descent_bound));
-  if (!memory || !bindings->bounds)
+  int64_t all_views = 0, all_factors = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const descent_track *track = &artifact->tracks[layers[i].group];
+    all_views += (int64_t)track->num_inputs + track->num_states;
+    all_factors += track->num_factors;
+  }
+  descent_view *next_view = descent_arena_take(&bindings->memory, all_views, sizeof(descent_view));
+  double *next_factor = descent_arena_take(&bindings->memory, all_factors, sizeof(double));
+  if (!memory || !bindings->bounds || !next_view || !next_factor)
     return out_of_memory(error);
   descent_collect_written(artifact, layers, count, memory, &bindings->written);
   code = descent_check_overlap(artifact, layers, count, &bindings->written, error);
@@ -51,10 +59,10 @@ static int32_t make_bindings(const descent_artifact *artifact, const descent_lay
     bound->weight = layers[i].weight;
     bound->gradient = layers[i].gradient;
     bound->checked = layers[i].gradient.data;
-    bound->inputs = descent_arena_take(&bindings->memory, views, sizeof(descent_view));
-    bound->factors = descent_arena_take(&bindings->memory, track->num_factors, sizeof(double));
-    if (!bound->inputs || !bound->factors)
-      return out_of_memory(error);
+    bound->inputs = next_view;
+    bound->factors = next_factor;
+    next_view += views;
+    next_factor += track->num_factors;
     bound->states = bound->inputs + track->num_inputs;
     for (int64_t v = 0; v < views; ++v)
       bound->inputs[v] = descent_get_tensor(track, &layers[i], 2 + v).view;
@@ -105,6 +113,39 @@ static void bind_buffers(descent_plan *plan) {
   }
 }
 
+enum { SEARCHED = 64 };
+
+/* A recent entry of the same track and shape: choices, grids and places in the scratch are the same. */
+static const descent_entry *find_alike(const descent_plan *plan, const descent_entry *entry, int64_t index) {
+  for (int64_t i = index - 1; i >= 0 && i >= index - SEARCHED; --i) {
+    const descent_entry *other = &plan->entries[i];
+    if (other->track == entry->track && other->rows == entry->rows && other->cols == entry->cols)
+      return other;
+  }
+  return NULL;
+}
+
+static bool lay_out_entry(descent_plan *plan, descent_entry *entry, int64_t index, bool *has_memory) {
+  const descent_entry *alike = find_alike(plan, entry, index);
+  if (alike) {
+    entry->choices = alike->choices;
+    entry->grids = alike->grids;
+    entry->scratches = alike->scratches;
+    entry->worker_bytes = alike->worker_bytes;
+    entry->layer_bytes = alike->layer_bytes;
+    entry->cost = alike->cost;
+    return true;
+  }
+  entry->choices = descent_arena_take(&plan->memory, entry->track->num_choices, sizeof(uint32_t));
+  entry->grids = descent_arena_take(&plan->memory, entry->track->num_stages, sizeof(descent_grid));
+  entry->scratches = descent_arena_take(&plan->memory, entry->track->num_buffers, sizeof(descent_scratch));
+  *has_memory = entry->choices && entry->grids && entry->scratches;
+  if (!*has_memory)
+    return false;
+  descent_choose(entry);
+  return descent_lay_out_entry(entry);
+}
+
 static int32_t make_entry(descent_plan *plan, const descent_layer *layer, int64_t index, descent_error *error) {
   descent_entry *entry = &plan->entries[index];
   const descent_track *track = &plan->artifact->tracks[layer->group];
@@ -117,39 +158,51 @@ static int32_t make_entry(descent_plan *plan, const descent_layer *layer, int64_
   entry->batch = layer->batch;
   entry->first = plan->num_logicals;
   entry->name = descent_arena_take(&plan->memory, 1, length);
-  entry->choices = descent_arena_take(&plan->memory, track->num_choices, sizeof(uint32_t));
-  entry->grids = descent_arena_take(&plan->memory, track->num_stages, sizeof(descent_grid));
-  entry->scratches = descent_arena_take(&plan->memory, track->num_buffers, sizeof(descent_scratch));
-  if (!entry->name || !entry->choices || !entry->grids || !entry->scratches)
+  if (!entry->name)
     return out_of_memory(error);
   memcpy(entry->name, layer->name, length);
-  descent_choose(entry);
-  if (!descent_lay_out_entry(entry))
-    return descent_fail(error, DESCENT_INVALID_LAYER,
-                        "layer %" PRId64 " '%s': the scratch for %" PRId64 " x %" PRId64 " exceeds the address space",
-                        index, layer->name, layer->rows, layer->cols);
+  bool has_memory = true;
+  if (!lay_out_entry(plan, entry, index, &has_memory))
+    return !has_memory ? out_of_memory(error)
+                       : descent_fail(error, DESCENT_INVALID_LAYER,
+                                      "layer %" PRId64 " '%s': the scratch for %" PRId64 " x %" PRId64
+                                      " exceeds the address space",
+                                      index, layer->name, layer->rows, layer->cols);
   if (__builtin_add_overflow(plan->num_logicals, layer->batch, &plan->num_logicals))
     return out_of_memory(error);
   return DESCENT_OK;
 }
 
+/* Whole cache lines: neighbours are written by different workers. */
+static int64_t count_slots(const descent_entry *entry) { return ((int64_t)entry->track->num_slots + 7) / 8 * 8; }
+
+/* What all layers have lies together, in the order of the table, which is nearly that of the work. */
 static int32_t make_logicals(descent_plan *plan, descent_error *error) {
+  int64_t slots = 0, buffers = 0;
+  for (int64_t i = 0; i < plan->num_entries; ++i) {
+    const descent_entry *entry = &plan->entries[i];
+    int64_t own_slots, own_buffers;
+    if (__builtin_mul_overflow(entry->batch, count_slots(entry), &own_slots) ||
+        __builtin_mul_overflow(entry->batch, (int64_t)entry->track->num_buffers, &own_buffers) ||
+        __builtin_add_overflow(slots, own_slots, &slots) || __builtin_add_overflow(buffers, own_buffers, &buffers))
+      return out_of_memory(error);
+  }
   plan->logicals = descent_arena_take(&plan->memory, plan->num_logicals, sizeof(descent_logical));
-  if (!plan->logicals)
+  double *next_slots = descent_arena_take(&plan->memory, slots, sizeof(double));
+  descent_buffer *next_buffers = descent_arena_take(&plan->memory, buffers, sizeof(descent_buffer));
+  if (!plan->logicals || !next_slots || !next_buffers)
     return out_of_memory(error);
   for (int64_t i = 0; i < plan->num_entries; ++i) {
     const descent_entry *entry = &plan->entries[i];
-    /* Whole cache lines: neighbours are written by different workers. */
-    const int64_t slots = ((int64_t)entry->track->num_slots + 7) / 8 * 8, buffers = entry->track->num_buffers;
-    double *all_slots = descent_arena_take(&plan->memory, entry->batch * slots, sizeof(double));
-    descent_buffer *all_buffers = descent_arena_take(&plan->memory, entry->batch * buffers, sizeof(descent_buffer));
-    if (!all_slots || !all_buffers)
-      return out_of_memory(error);
-    for (int64_t m = 0; m < entry->batch; ++m)
-      plan->logicals[entry->first + m] =
-          (descent_logical){entry, m, 0, all_buffers + m * buffers, all_slots + m * slots, false};
-    if (buffers > plan->max_buffers)
-      plan->max_buffers = buffers;
+    for (int64_t m = 0; m < entry->batch; ++m) {
+      plan->logicals[entry->first + m] = (descent_logical){entry, m, 0, next_buffers, next_slots, false};
+      next_buffers += entry->track->num_buffers;
+      next_slots += count_slots(entry);
+    }
+    if (entry->track->num_buffers > plan->max_buffers)
+      plan->max_buffers = entry->track->num_buffers;
+    if (entry->track->num_stages > plan->max_stages)
+      plan->max_stages = entry->track->num_stages;
   }
   return DESCENT_OK;
 }
@@ -189,6 +242,10 @@ static int32_t fill_plan(descent_plan *plan, const descent_layer *layers, int64_
     code = make_tables(plan, error);
   if (code != DESCENT_OK)
     return code;
+  const uint32_t last = plan->artifact->num_segments - 1;
+  plan->finishes_in_tasks = plan->artifact->guard_segment != last;
+  for (uint32_t c = 0; c < plan->artifact->num_cuts; ++c)
+    plan->finishes_in_tasks = plan->finishes_in_tasks && plan->artifact->cuts[c].segment != last;
   plan->num_entries = count;
   plan->entries = descent_arena_take(&plan->memory, count, sizeof(descent_entry));
   if (!plan->entries)
@@ -203,7 +260,9 @@ static int32_t fill_plan(descent_plan *plan, const descent_layer *layers, int64_
     return code;
   plan->worker_buffers =
       descent_arena_take(&plan->memory, plan->workers * (plan->max_buffers + 1), sizeof(descent_buffer));
-  if (!plan->worker_buffers)
+  plan->worker_sources =
+      descent_arena_take(&plan->memory, plan->workers * (plan->max_stages + 1), sizeof(const double *));
+  if (!plan->worker_buffers || !plan->worker_sources)
     return out_of_memory(error);
   bind_buffers(plan);
   if (own_pool && plan->workers > 1) {

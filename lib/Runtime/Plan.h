@@ -91,7 +91,7 @@ struct descent_plan {
   double **shared_slots;  /* per track; null for groups */
   uint32_t *stage_begins; /* [track][segment]: the first stage of the segment, one more segment for the end */
 
-  int64_t num_waves, num_chunks;
+  int64_t num_waves, num_chunks, num_large;
   int64_t *large, *small; /* logical layers */
   descent_wave *waves;
   descent_chunk *chunks;
@@ -99,8 +99,10 @@ struct descent_plan {
   /* LAYER scratch of all, then WORKER scratch that the large layers share, then each worker's own. */
   char *workspace;
   int64_t workspace_bytes, layer_bytes, wave_bytes, worker_bytes, kernel_bytes;
-  int64_t max_buffers;
+  int64_t max_buffers, max_stages;
   descent_buffer *worker_buffers; /* [worker][buffer] */
+  const double **worker_sources;  /* [worker][stage]: see Segments.c */
+  bool finishes_in_tasks;         /* nothing comes after the last stages of a small layer: no cut, no guard */
 };
 
 static inline uint32_t descent_stage_begin(const descent_plan *plan, int64_t track, uint32_t segment) {

@@ -1,8 +1,10 @@
 #include "Segments.h"
 
+#include "LayerStep.h"
 #include "Profile.h"
 
 #include <fenv.h>
+#include <string.h>
 
 typedef void (*task_body)(void *argument, int64_t task, int64_t worker);
 
@@ -62,27 +64,44 @@ static const descent_buffer *take_buffers(const descent_plan *plan, const descen
 
 typedef struct small_tasks {
   const descent_plan *plan;
-  const descent_profile *profile;
+  const descent_step *step;
   uint32_t segment;
+  bool begins, finishes; /* the layers, besides their stages */
 } small_tasks;
 
-static void run_small_layer(const small_tasks *tasks, const descent_logical *logical, int64_t worker) {
+/* Numbers that were computed from the same ones for another layer of the track: most layers share all that such a stage
+ * reads. `sources`: for each stage, the slots of a layer whose numbers are there; null: none yet. */
+static bool copy_numbers(const descent_stage *stage, double *slots, const double **source) {
+  const double *from = *source;
+  *source = slots;
+  if (!from)
+    return false;
+  const uint32_t *inputs = stage->operands, *results = inputs + stage->num_inputs;
+  for (uint32_t i = 0; i < stage->num_inputs; ++i)
+    if (memcmp(&from[inputs[i]], &slots[inputs[i]], sizeof(double)) != 0)
+      return false;
+  for (uint32_t r = 0; r < stage->num_results; ++r)
+    slots[results[r]] = from[results[r]];
+  return true;
+}
+
+static void run_small_layer(const small_tasks *tasks, const descent_logical *logical, const double **sources,
+                            int64_t worker) {
   const descent_plan *plan = tasks->plan;
   const descent_entry *entry = logical->entry;
-  const uint32_t begin = descent_stage_begin(plan, entry->group, tasks->segment);
-  const uint32_t end = descent_stage_begin(plan, entry->group, tasks->segment + 1);
-  if (!logical->present || begin == end)
-    return;
+  const descent_profile *profile = tasks->step->profile;
   const descent_buffer *buffers = take_buffers(plan, logical, worker);
   void *kernel_scratch = descent_worker_memory(plan, worker);
-  for (uint32_t s = begin; s < end; ++s) {
+  for (uint32_t s = descent_stage_begin(plan, entry->group, tasks->segment);
+       s < descent_stage_begin(plan, entry->group, tasks->segment + 1); ++s) {
+    const descent_stage *stage = &entry->track->stages[s];
     const int64_t tiles = descent_num_tiles(&entry->grids[s]);
-    if (tiles == 0)
+    if (tiles == 0 || (stage->num_results > 0 && copy_numbers(stage, logical->slots, &sources[s])))
       continue;
-    const double started = descent_begin(tasks->profile);
+    const double started = descent_begin(profile);
     for (int64_t tile = 0; tile < tiles; ++tile)
-      descent_call_kernel(&entry->track->stages[s], &entry->grids[s], tile, buffers, logical->slots, kernel_scratch);
-    descent_end_stage(tasks->profile, plan->artifact, worker, entry->group, s, started);
+      descent_call_kernel(stage, &entry->grids[s], tile, buffers, logical->slots, kernel_scratch);
+    descent_end_stage(profile, plan->artifact, worker, entry->group, s, started);
   }
 }
 
@@ -90,8 +109,22 @@ static void run_chunk(void *argument, int64_t task, int64_t worker) {
   const small_tasks *tasks = argument;
   const descent_plan *plan = tasks->plan;
   const descent_chunk *chunk = &plan->chunks[task];
-  for (int64_t i = 0; i < chunk->count; ++i)
-    run_small_layer(tasks, &plan->logicals[plan->small[chunk->first + i]], worker);
+  const descent_track *track = NULL;
+  const double **sources = plan->worker_sources + worker * plan->max_stages;
+  for (int64_t i = 0; i < chunk->count; ++i) {
+    descent_logical *logical = &plan->logicals[plan->small[chunk->first + i]];
+    if (tasks->begins)
+      descent_begin_layer(plan, logical, tasks->step);
+    if (!logical->present)
+      continue;
+    if (logical->entry->track != track) {
+      track = logical->entry->track;
+      memset(sources, 0, track->num_stages * sizeof(*sources));
+    }
+    run_small_layer(tasks, logical, sources, worker);
+    if (tasks->finishes)
+      descent_finish_layer(plan, logical, tasks->step);
+  }
 }
 
 typedef struct wave_tasks {
@@ -155,11 +188,12 @@ void descent_run_segment(descent_plan *plan, const descent_step *step, uint32_t 
   run_shared_bodies(plan, step->profile, segment);
   for (int64_t i = 0; i < plan->num_waves; ++i)
     run_wave(plan, step, &plan->waves[i], segment);
-  bool any = false;
+  const bool begins = segment == 0, ends = segment + 1 == plan->artifact->num_segments;
+  bool any = begins || ends;
   for (uint32_t g = 0; g < plan->artifact->num_groups; ++g)
     any = any || descent_stage_begin(plan, g, segment) != descent_stage_begin(plan, g, segment + 1);
   if (!any)
     return;
-  small_tasks tasks = {plan, step->profile, segment};
+  small_tasks tasks = {plan, step, segment, begins, ends && plan->finishes_in_tasks};
   fork_join(plan, step->parallel, plan->num_chunks, run_chunk, &tasks);
 }

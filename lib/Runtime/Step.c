@@ -1,18 +1,13 @@
 #include "Cuts.h"
 #include "Errors.h"
+#include "LayerStep.h"
 #include "Plan.h"
 #include "Profile.h"
 #include "Segments.h"
-#include "Types.h"
 
 #include <fenv.h>
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
-
-static const void *gradient_of(const descent_plan *plan, const descent_step *step, int64_t entry) {
-  return step->gradients ? step->gradients[entry] : plan->bindings.bounds[entry].gradient.data;
-}
 
 static int32_t check_structs(const descent_artifact *artifact, const descent_plan *plan, const descent_step *step,
                              const descent_result *result, descent_error *error) {
@@ -100,84 +95,6 @@ static int32_t check_gradients(descent_plan *plan, const descent_step *step, des
   return DESCENT_OK;
 }
 
-static void *state_number(const descent_plan *plan, const descent_logical *logical, uint32_t state) {
-  const descent_view *view = &plan->bindings.bounds[logical->entry - plan->entries].states[state];
-  const int64_t bytes = descent_type_bytes(logical->entry->track->states[state].type);
-  return (char *)view->data + (logical->member > 0 ? logical->member * view->batch_stride * bytes : 0);
-}
-
-static int64_t count_updates(const descent_plan *plan, const descent_logical *logical) {
-  const uint32_t state = logical->entry->track->updates_state;
-  return state == UINT32_MAX ? 0 : *(const int64_t *)state_number(plan, logical, state);
-}
-
-/* `logical` is null for a shared body, which has no layer. */
-static double load_slot(const descent_plan *plan, const descent_slot *load, const descent_logical *logical,
-                        const descent_step *step, const double *hyper) {
-  switch (load->source) {
-  case DESCENT_SLOT_STEP:
-    return (double)step->step;
-  case DESCENT_SLOT_LOSS:
-    return step->loss;
-  case DESCENT_SLOT_GRADIENT_SCALE:
-    return step->gradient_scale;
-  case DESCENT_SLOT_HYPER:
-    return hyper[load->index];
-  default:
-    break;
-  }
-  if (!logical)
-    return 1.0;
-  switch (load->source) {
-  case DESCENT_SLOT_ROWS:
-    return (double)logical->entry->rows;
-  case DESCENT_SLOT_COLS:
-    return (double)logical->entry->cols;
-  case DESCENT_SLOT_UPDATES:
-    return (double)(count_updates(plan, logical) + 1);
-  case DESCENT_SLOT_CHOICE:
-    return (double)logical->entry->choices[load->index];
-  case DESCENT_SLOT_FACTOR:
-    return plan->bindings.bounds[logical->entry - plan->entries].factors[load->index];
-  default:
-    return descent_load_number(state_number(plan, logical, load->index),
-                               logical->entry->track->states[load->index].type);
-  }
-}
-
-/* Marks who is present, and points them at this step's gradients. */
-static void begin_layers(descent_plan *plan, const descent_step *step, const double *hyper) {
-  for (int64_t i = 0; i < plan->num_logicals; ++i) {
-    descent_logical *logical = &plan->logicals[i];
-    const descent_track *track = logical->entry->track;
-    const int64_t index = logical->entry - plan->entries;
-    const descent_view *view = &plan->bindings.bounds[index].gradient;
-    const char *gradient = gradient_of(plan, step, index);
-    logical->present = gradient != NULL;
-    if (!logical->present)
-      continue;
-    for (uint32_t b = 0; b < track->num_buffers; ++b) {
-      if (track->buffers[b].source != DESCENT_BUFFER_GRADIENT)
-        continue;
-      const int64_t offset =
-          logical->member > 0 ? logical->member * view->batch_stride * track->buffers[b].element_bytes : 0;
-      logical->buffers[b].data = (void *)(uintptr_t)(gradient + offset);
-    }
-    for (uint32_t s = 0; s < track->num_slot_loads; ++s)
-      logical->slots[track->slot_loads[s].slot] = load_slot(plan, &track->slot_loads[s], logical, step, hyper);
-    if (track->nonfinite_slot != UINT32_MAX)
-      logical->slots[track->nonfinite_slot] = 0.0;
-  }
-}
-
-static void begin_shared_bodies(descent_plan *plan, const descent_step *step, const double *hyper) {
-  for (uint32_t t = plan->artifact->num_groups; t < plan->artifact->num_tracks; ++t) {
-    const descent_track *track = &plan->artifact->tracks[t];
-    for (uint32_t s = 0; s < track->num_slot_loads; ++s)
-      plan->shared_slots[t][track->slot_loads[s].slot] = load_slot(plan, &track->slot_loads[s], NULL, step, hyper);
-  }
-}
-
 /* A slot of a shared body; of a group, that of its first layer that is present. */
 static double read_slot(const descent_plan *plan, descent_slot_ref ref) {
   if (plan->shared_slots[ref.track])
@@ -188,27 +105,12 @@ static double read_slot(const descent_plan *plan, descent_slot_ref ref) {
   return (double)NAN;
 }
 
-static void store_layer(const descent_plan *plan, const descent_logical *logical) {
-  const descent_track *track = logical->entry->track;
-  for (uint32_t s = 0; s < track->num_slot_stores; ++s) {
-    const descent_slot_store *store = &track->slot_stores[s];
-    descent_store_number(state_number(plan, logical, store->state), track->states[store->state].type,
-                         logical->slots[store->slot]);
-  }
-  if (track->updates_state != UINT32_MAX) {
-    const int64_t updates = count_updates(plan, logical) + 1;
-    memcpy(state_number(plan, logical, track->updates_state), &updates, sizeof(updates));
-  }
-}
-
-static void report_layer(const descent_plan *plan, const descent_logical *logical, double *reports) {
-  const descent_track *track = logical->entry->track;
-  for (uint32_t r = 0; r < track->num_reports; ++r)
-    if (track->report_slots[r] != UINT32_MAX)
-      reports[(logical - plan->logicals) * plan->artifact->num_reports + r] = logical->slots[track->report_slots[r]];
-}
-
 static int64_t find_nonfinite(const descent_plan *plan) {
+  bool looks = false;
+  for (uint32_t g = 0; g < plan->artifact->num_groups; ++g)
+    looks = looks || plan->artifact->tracks[g].nonfinite_slot != UINT32_MAX;
+  if (!looks)
+    return -1;
   for (int64_t i = 0; i < plan->num_logicals; ++i) {
     const descent_logical *logical = &plan->logicals[i];
     const uint32_t slot = logical->entry->track->nonfinite_slot;
@@ -218,23 +120,26 @@ static int64_t find_nonfinite(const descent_plan *plan) {
   return -1;
 }
 
-/* A skipped step may end before these are computed; what an earlier step left must not be told. */
-static void forget_reports(descent_plan *plan) {
+/* A skipped step may end before it is computed; what an earlier step left must not be told. */
+static void forget_norm(descent_plan *plan) {
   const descent_artifact *artifact = plan->artifact;
   if (artifact->norm_valid && plan->shared_slots[artifact->norm.track])
     plan->shared_slots[artifact->norm.track][artifact->norm.slot] = (double)NAN;
-  for (int64_t i = 0; i < plan->num_logicals; ++i) {
-    const descent_logical *logical = &plan->logicals[i];
-    if (logical->entry->track->nonfinite_slot != UINT32_MAX)
-      logical->slots[logical->entry->track->nonfinite_slot] = 0.0;
-  }
 }
 
-static void run_step(descent_plan *plan, const descent_step *step, const double *hyper, descent_result *result) {
+/* Small layers are begun, and where possible finished, by the tasks that work on them. */
+static void finish_layers(const descent_plan *plan, const descent_step *step) {
+  const int64_t count = plan->finishes_in_tasks ? plan->num_large : plan->num_logicals;
+  for (int64_t i = 0; i < count; ++i)
+    descent_finish_layer(plan, &plan->logicals[plan->finishes_in_tasks ? plan->large[i] : i], step);
+}
+
+static void run_step(descent_plan *plan, const descent_step *step, descent_result *result) {
   const descent_artifact *artifact = plan->artifact;
-  begin_layers(plan, step, hyper);
-  begin_shared_bodies(plan, step, hyper);
-  forget_reports(plan);
+  for (int64_t i = 0; i < plan->num_large; ++i)
+    descent_begin_layer(plan, &plan->logicals[plan->large[i]], step);
+  descent_begin_shared_bodies(plan, step);
+  forget_norm(plan);
   for (uint32_t segment = 0; segment < artifact->num_segments && !result->skipped; ++segment) {
     const double started = descent_begin(step->profile);
     descent_run_segment(plan, step, segment);
@@ -246,16 +151,8 @@ static void run_step(descent_plan *plan, const descent_step *step, const double 
   if (artifact->norm_valid)
     result->gradient_norm = read_slot(plan, artifact->norm);
   result->first_nonfinite = find_nonfinite(plan);
-  if (result->skipped)
-    return;
-  for (int64_t i = 0; i < plan->num_logicals; ++i) {
-    const descent_logical *logical = &plan->logicals[i];
-    if (!logical->present)
-      continue;
-    store_layer(plan, logical);
-    if (step->reports)
-      report_layer(plan, logical, step->reports);
-  }
+  if (!result->skipped)
+    finish_layers(plan, step);
 }
 
 static int32_t checked_step(descent_plan *plan, const descent_step *step, descent_result *result,
@@ -277,7 +174,7 @@ static int32_t checked_step(descent_plan *plan, const descent_step *step, descen
     fenv_t environment; /* the caller may flush subnormal numbers, where the pool's threads do not */
     fegetenv(&environment);
     fesetenv(FE_DFL_ENV);
-    run_step(plan, step, hyper, &outcome);
+    run_step(plan, step, &outcome);
     fesetenv(&environment);
   }
   if (result)

@@ -120,7 +120,9 @@ static const descent_stage hidden_stages[] = {
      .per_layer = 1,
      .domain = {DESCENT_ONE, DESCENT_ONE, 1, 1},
      .kernel = nonfinite,
-     .operands = hidden_finite},
+     .operands = hidden_finite,
+     .num_inputs = 1,
+     .num_results = 1},
     {.name = "momentum",
      .domain = {DESCENT_ROWS, DESCENT_COLS, 32, 512},
      .kernel_scratch_bytes = 32 * 4,
@@ -186,7 +188,9 @@ static const descent_stage vector_stages[] = {
      .per_layer = 1,
      .domain = {DESCENT_ONE, DESCENT_ONE, 1, 1},
      .kernel = nonfinite,
-     .operands = vector_finite},
+     .operands = vector_finite,
+     .num_inputs = 1,
+     .num_results = 1},
     {.name = "apply", .segment = 2, .domain = {DESCENT_ONE, DESCENT_COLS, 256, 256}, .kernel = vector_apply},
 };
 static const descent_state_desc vector_states[] = {

@@ -40,6 +40,7 @@ int main(void) {
   test_profile();
   test_steps();
   test_choices();
+  test_numbers();
   test_tiles();
   test_grids();
   test_threads();

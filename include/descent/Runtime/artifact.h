@@ -125,6 +125,9 @@ typedef struct descent_stage {
   const uint32_t *operands;
   /* alternative 0: every layer runs it; k: those that run alternative k - 1 of the track's choice */
   uint32_t choice, alternative;
+  /* Of a stage per layer whose results depend on nothing but slots: how many it reads and writes, the operands in this
+   * order. Layers that agree in the one agree in the other, so one of them computes for all. 0 and 0: not known. */
+  uint32_t num_inputs, num_results;
 } descent_stage;
 
 /* factor * rows^r * cols^c * min(rows, cols)^s * max(rows, cols)^l */
