@@ -63,17 +63,18 @@ def steps_a_round(seconds: float) -> int:
     return 1 if count == 1 else count + 2
 
 
-def compare(own: Step, other: Step, budget: float = 10.0) -> Comparison:
-    """Both have run before, so that nothing is made or compiled now. `budget`: seconds, of undisturbed rounds."""
+def compare(own: Step, other: Step, budget: float = 10.0, rounds: int | None = None) -> Comparison:
+    """Both have run before, so that nothing is made or compiled now. `budget`: seconds, of undisturbed rounds, unless
+    it is said how many."""
     counts = [steps_a_round(time_once(step)) for step in (own, other)]
     begin = time.perf_counter()
-    rounds = [_turn((own, other), counts, 0)]
-    wanted = max(FEWEST, min(MOST, int(budget / (time.perf_counter() - begin))))
-    quiet = [one for one in rounds if one[2] < DISTURBED]
-    while len(quiet) < wanted and len(rounds) < 3 * wanted and time.perf_counter() - begin < 3 * budget + 60:
-        rounds.append(_turn((own, other), counts, len(rounds)))
-        quiet = [one for one in rounds if one[2] < DISTURBED]
-    kept = quiet if len(quiet) >= FEWEST else rounds
+    done = [_turn((own, other), counts, 0)]
+    wanted = rounds or max(FEWEST, min(MOST, int(budget / (time.perf_counter() - begin))))
+    quiet = [one for one in done if one[2] < DISTURBED]
+    while len(quiet) < wanted and len(done) < 3 * wanted and time.perf_counter() - begin < 3 * budget + 60:
+        done.append(_turn((own, other), counts, len(done)))
+        quiet = [one for one in done if one[2] < DISTURBED]
+    kept = quiet if len(quiet) >= min(FEWEST, wanted) else done
     ratios = [second / first for first, second, _ in kept]
     return Comparison(
         own=statistics.median(first for first, _, _ in kept),
@@ -82,7 +83,7 @@ def compare(own: Step, other: Step, budget: float = 10.0) -> Comparison:
         lowest=min(ratios),
         highest=max(ratios),
         kept=len(kept),
-        all=len(rounds),
+        all=len(done),
     )
 
 
