@@ -60,12 +60,12 @@ class Row:
     def line(self) -> str:
         times = "".join(f"{'':>14}" if time is None else f"{time * 1e3:>11.3f} ms" for time in (self.own, self.other))
         ratio = f"{self.ratio:>7.2f} ({self.lowest:.2f} to {self.highest:.2f})"
-        return f"{self.work:<38}{self.beside:<26}{self.threads:>3}{times}{ratio:<24}{self.target:>7g}" + (
+        return f"{self.work:<42}{self.beside:<34}{self.threads:>3}{times}{ratio:<24}{self.target:>7g}" + (
             "  missed" if self.missed else ""
         )
 
 
-HEADING = f"{'work':<38}{'beside':<26}{'thr':>3}{'Descent':>14}{'the other':>14}  {'ratio of speeds':<22}{'wanted':>7}"
+HEADING = f"{'work':<42}{'beside':<34}{'thr':>3}{'Descent':>14}{'the other':>14}  {'ratio of speeds':<22}{'wanted':>7}"
 
 
 def measure_pair(pair: Pair, threads: int, quick: bool, budget: float) -> Row:
