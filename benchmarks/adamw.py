@@ -4,23 +4,19 @@
     .venv/bin/python3 benchmarks/adamw.py [--json FILE]
 
 Every implementation is first checked against NumPy in float64. A pair then works in one process of its own, on the same
-arrays, in turns: rounds of a few steps, the first of which is not counted. The number of a round is the median of its
-steps; the table has the medians over the rounds, and the median of the rounds' ratios. A pause before each round lets
-the threads of the other one fall asleep. Rounds in which other programs took more than a twentieth of the machine are
-left out, as long as others are to be had; the last column counts them.
+arrays, in turns: see python/descent/run/rounds.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import itertools
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -30,14 +26,14 @@ import machine
 import numpy as np
 import numpy.typing as npt
 
+from descent.run.rounds import compare
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "python"))
 
 Shape = tuple[int, ...]
 Array = npt.NDArray[np.float32]
 HYPER = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.1}
 BYTES_AN_ENTRY = 28  # reads w, g, m, v; writes w, m, v
-PAUSE = 0.02
 C_FLAGS = ["-O3", "-march=native", "-mprefer-vector-width=512", "-fno-math-errno", "-shared", "-fPIC", "-pthread"]
 
 
@@ -216,17 +212,10 @@ def check(name: str, threads: int) -> None:
         assert np.abs(streams.v[index] - v).max() <= 40 * 2.0**-24 * np.abs(v).max(), f"v of {name} is wrong"
 
 
-def time_round(step: Step, first: int, count: int) -> tuple[float, float]:
-    """The median of the steps but the first, and the share of the machine that other programs took meanwhile."""
-    time.sleep(PAUSE)
-    start, busy, own = time.perf_counter(), machine.busy_seconds(), time.process_time()
-    taken = []
-    for t in range(first, first + count):
-        begin = time.perf_counter()
-        step(t)
-        taken.append(time.perf_counter() - begin)
-    others = (machine.busy_seconds() - busy) - (time.process_time() - own)
-    return statistics.median(taken[1:]), others / (time.perf_counter() - start) / (os.cpu_count() or 1)
+def numbered(step: Step) -> Callable[[], object]:
+    """Counts the steps."""
+    numbers = itertools.count(1)
+    return lambda: step(next(numbers))
 
 
 def measure(pair: tuple[str, str], table: str, threads: int, rounds: int) -> dict[str, float]:
@@ -234,28 +223,10 @@ def measure(pair: tuple[str, str], table: str, threads: int, rounds: int) -> dic
     for name in pair:
         check(name, threads)
     streams = Streams.random(TABLES[table])
-    steps = [IMPLEMENTATIONS[name](streams, threads) for name in pair]
-    # Long enough for the system's clock of busy time, which ticks a hundred times a second.
-    count = max(4, min(30, int(4e8 / sum(w.size for w in streams.w))))
-    quiet: list[tuple[float, float]] = []
-    disturbed: list[tuple[float, float]] = []
-    while len(quiet) < rounds and len(disturbed) < 3 * rounds:
-        turn = len(quiet) + len(disturbed)
-        order = (0, 1) if turn % 2 == 0 else (1, 0)
-        taken = {which: time_round(steps[which], 1 + turn * count, count) for which in order}
-        others = max(taken[0][1], taken[1][1])
-        (quiet if others < 0.05 else disturbed).append((taken[0][0], taken[1][0]))
-    kept = quiet if len(quiet) >= 3 else quiet + disturbed
-    ratios = [other / own for own, other in kept]
-    return {
-        "own": statistics.median(own for own, _ in kept),
-        "other": statistics.median(other for _, other in kept),
-        "ratio": statistics.median(ratios),
-        "lowest": min(ratios),
-        "highest": max(ratios),
-        "kept": len(kept),
-        "all": len(quiet) + len(disturbed),
-    }
+    own, other = (numbered(IMPLEMENTATIONS[name](streams, threads)) for name in pair)
+    for step in (own, other):
+        step()  # touches all memory, and compiles
+    return compare(own, other, rounds=rounds).as_dict()
 
 
 def measure_apart(pair: tuple[str, str], table: str, threads: int, rounds: int) -> dict[str, float]:
