@@ -53,14 +53,14 @@ func.func @norms(%x: tensor<?x?xf64>, %radius: f64) {
   return
 }
 
-// What a method divides by and rounds to is always printed.
+// Every field of a method is printed, so that no default can change what a file says.
 // CHECK-LABEL: func.func @methods
 func.func @methods(%x: tensor<?x?xf64>) {
-  // CHECK: #descent.newton_schulz<jordan, steps = 5, normalize = add, scale = 1.000000e+00, epsilon = 9.9999999999999995E-8>
+  // CHECK: #descent.newton_schulz<jordan, steps = 5, normalize = add, scale = 1.000000e+00, epsilon = 9.9999999999999995E-8, form = auto, restarts = [3]>
   %a = descent.orthogonalize #descent.newton_schulz<jordan>, %x : tensor<?x?xf64>
-  // CHECK: #descent.newton_schulz<you, steps = 3, normalize = max, scale = 1.000000e+00, epsilon = 0.000000e+00, compute = bf16>
+  // CHECK: #descent.newton_schulz<you, steps = 3, normalize = max, scale = 1.000000e+00, epsilon = 0.000000e+00, compute = bf16, form = auto, restarts = [2]>
   %b = descent.orthogonalize #descent.newton_schulz<you, steps = 3, normalize = max, epsilon = 0.0, compute = bf16>, %x : tensor<?x?xf64>
-  // CHECK: #descent.newton_schulz<polar_express, steps = 8, normalize = add, scale = 1.010000e+00, epsilon = 9.9999999999999995E-8, compute = f32>
+  // CHECK: #descent.newton_schulz<polar_express, steps = 8, safety = 1.010000e+00, normalize = add, scale = 1.010000e+00, epsilon = 9.9999999999999995E-8, compute = f32, form = auto, restarts = [3]>
   %c = descent.orthogonalize #descent.newton_schulz<polar_express, steps = 8, compute = f32>, %x : tensor<?x?xf64>
   return
 }
@@ -146,12 +146,11 @@ func.func @alternatives(%x: f64, %y: f64) -> f64 {
   return %z : f64
 }
 
-// Methods print what differs from their list's own.
 // CHECK-LABEL: func.func private @methods_as_data()
-// CHECK-SAME: aol = #descent.newton_schulz<turbo, steps = 4, precondition = aol, epsilon = {{[-.0-9E]+}}, compute = bf16>
+// CHECK-SAME: aol = #descent.newton_schulz<turbo, steps = 4, precondition = aol, epsilon = {{[-.0-9E]+}}, compute = bf16, form = auto, restarts = [1, 3]>
 // CHECK-SAME: gram = #descent.newton_schulz<polar_express, steps = 5, safety = 1.050000e+00, normalize = add, scale = 1.000000e+00, epsilon = {{[-.0-9E]+}}, form = gram, restarts = [2]>
-// CHECK-SAME: muon = #descent.newton_schulz<jordan, steps = 5, normalize = add, scale = 1.000000e+00, epsilon = {{[-.0-9E]+}}, compute = bf16>
-// CHECK-SAME: own = #descent.newton_schulz<{{\[\[}}1.500000e+00, -5.000000e-01, 0.000000e+00], [1.875000e+00, -1.250000e+00, 3.750000e-01]], steps = 2, normalize = max, scale = 1.000000e+00, epsilon = {{[-.0-9E]+}}, restarts = [1]>
+// CHECK-SAME: muon = #descent.newton_schulz<jordan, steps = 5, normalize = add, scale = 1.000000e+00, epsilon = {{[-.0-9E]+}}, compute = bf16, form = auto, restarts = [3]>
+// CHECK-SAME: own = #descent.newton_schulz<{{\[\[}}1.500000e+00, -5.000000e-01, 0.000000e+00], [1.875000e+00, -1.250000e+00, 3.750000e-01]], steps = 2, normalize = max, scale = 1.000000e+00, epsilon = {{[-.0-9E]+}}, form = auto, restarts = [1]>
 func.func private @methods_as_data() attributes {
   muon = #descent.newton_schulz<jordan, compute = bf16, restarts = [3]>,
   aol = #descent.newton_schulz<turbo, precondition = aol, compute = bf16>,

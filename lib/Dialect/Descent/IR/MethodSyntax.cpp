@@ -148,24 +148,12 @@ static void printList(AsmPrinter &printer, NewtonSchulzAttr method) {
   printer << "]]";
 }
 
-/// What differs from the list's own.
-static void printForm(AsmPrinter &printer, NewtonSchulzAttr method) {
-  if (method.getForm() != Form::Auto)
-    printer << ", form = " << stringifyForm(method.getForm());
-  ArrayRef<int64_t> restarts = method.getRestarts();
-  if (restarts ==
-      ArrayRef(NewtonSchulzAttr::getDefaultRestarts(method.getCoefficients(), method.getSteps(), method.getCompute())))
-    return;
-  printer << ", restarts = [";
-  llvm::interleaveComma(restarts, printer);
-  printer << ']';
-}
-
+/// Every field: no default can change what a file says.
 void NewtonSchulzAttr::print(AsmPrinter &printer) const {
   printer << '<';
   printList(printer, *this);
   printer << ", steps = " << getSteps();
-  if (getSafety() != 1.01) {
+  if (getCoefficients() == Coefficients::PolarExpress) {
     printer << ", safety = ";
     printReal(printer, getSafety());
   }
@@ -179,6 +167,7 @@ void NewtonSchulzAttr::print(AsmPrinter &printer) const {
   printReal(printer, getEpsilon());
   if (getCompute())
     printer << ", compute = " << getCompute();
-  printForm(printer, *this);
-  printer << '>';
+  printer << ", form = " << stringifyForm(getForm()) << ", restarts = [";
+  llvm::interleaveComma(getRestarts(), printer);
+  printer << "]>";
 }

@@ -9,7 +9,7 @@ func.func private @reads_back() attributes {a = #descent.spectral, b = #descent.
 
 // CHECK-LABEL: func.func @negated_polar_factor(
 // CHECK-SAME: %[[X:.*]]: tensor<?x?xf64>)
-// CHECK: %[[O:.*]] = descent.orthogonalize #descent.newton_schulz<jordan, steps = 5, normalize = add, {{.*}}, compute = bf16>, %[[X]]
+// CHECK: %[[O:.*]] = descent.orthogonalize #descent.newton_schulz<jordan, steps = 5, normalize = add, {{.*}}, compute = bf16, {{.*}}>, %[[X]]
 // CHECK: arith.negf %[[O]]
 func.func @negated_polar_factor(%x: tensor<?x?xf64>) -> tensor<?x?xf64> {
   %u = descent.lmo #descent.spectral, %x : tensor<?x?xf64>
@@ -30,7 +30,7 @@ func.func @other_method_for_directions(%x: tensor<?x?xf64>) -> tensor<?x?xf64> {
 
 // CHECK-LABEL: func.func @nuclear_norm(
 // CHECK-SAME: %[[X:.*]]: tensor<?x?xf64>)
-// CHECK: %[[O:.*]] = descent.orthogonalize #descent.newton_schulz<polar_express, steps = 8, normalize = add, scale = 1.010000e+00, {{.*}}, compute = f32>, %[[X]]
+// CHECK: %[[O:.*]] = descent.orthogonalize #descent.newton_schulz<polar_express, steps = 8, {{.*}}, scale = 1.010000e+00, {{.*}}, compute = f32, {{.*}}>, %[[X]]
 // CHECK: descent.inner %[[X]], %[[O]]
 func.func @nuclear_norm(%x: tensor<?x?xf64>) -> f64 {
   %d = descent.dual_norm #descent.spectral, %x : tensor<?x?xf64>
