@@ -138,7 +138,7 @@ descent.optimizer @measured(%w: param, %g: grad) {
   descent.update %w = %w1 : tensor<?x?xf64>
 }
 descent.recipe @group_r4_dual_norm_is_not_accurate {
-  // expected-error @below {{cannot use rule '@measured': norm '#descent.spectral<dual = <jordan, steps = 5, normalize = add, scale = 1.000000e+00, epsilon = 9.9999999999999995E-8>>' would compute a dual norm}}
+  // expected-error @below {{cannot use rule '@measured': norm '#descent.spectral<dual = <jordan, steps = 5, normalize = add, scale = 1.000000e+00, epsilon = 9.9999999999999995E-8, form = auto, restarts = [3]>>' would compute a dual norm}}
   descent.group "a" uses @measured norm = #descent.spectral<dual = <jordan>> class matrix
 }
 

@@ -2,7 +2,7 @@
 // RUN: descent-opt %s -split-input-file -verify-diagnostics -descent-expand-norms | FileCheck %s
 
 // SYNTAX-LABEL: func.func private @reads_back()
-// SYNTAX-SAME: attributes {{.*}}a = #descent.spectral, b = #descent.spectral<lmo = <jordan, steps = 5, normalize = add, scale = 1.000000e+00, epsilon = 9.9999999999999995E-8>, approximate = true>{{[}]}}
+// SYNTAX-SAME: attributes {{.*}}a = #descent.spectral, b = #descent.spectral<lmo = <jordan, steps = 5, normalize = add, scale = 1.000000e+00, epsilon = 9.9999999999999995E-8, form = auto, restarts = [3]>, approximate = true>{{[}]}}
 func.func private @reads_back() attributes {a = #descent.spectral, b = #descent.spectral<lmo = <jordan>, approximate = true>}
 
 // -----
