@@ -27,9 +27,11 @@ static LogicalResult lowerToPlan(ModuleOp module, const CompileOptions &options)
   ExpandOptions expand;
   expand.compute = options.storage == "f64" ? "f64" : "f32";
   expand.form = options.form;
+  expand.fuse = !options.separate;
   buildDescentExpandPipeline(passes, expand);
   ConvertDescentToPlanOptions convert;
   convert.storage = options.storage;
+  convert.fuse = !options.separate;
   passes.addPass(createConvertDescentToPlan(convert));
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def compiled(compile_rule: Callable[..., descent.Artifact]) -> Callable[[Case, str], descent.Artifact]:
-    """The artifact of a case and a storage. DESCENT_TEST_TARGET names another target than the compiler's default."""
+    """The artifact of a case and a storage. DESCENT_TEST_TARGET names another target than the compiler's default, and
+    DESCENT_TEST_FUSION=off plans every operation by itself."""
     target = os.environ.get("DESCENT_TEST_TARGET")
+    options = ("--target", target) if target else ()
+    separate = os.environ.get("DESCENT_TEST_FUSION") == "off"
 
     def build(case: Case, storage: str) -> descent.Artifact:
-        options = (*case.options, "--storage", storage, *(("--target", target) if target else ()))
-        return compile_rule(case.rule, *options)
+        fusion = ("--no-fusion",) if separate or not case.fused else ()
+        return compile_rule(case.rule, *case.options, "--storage", storage, *options, *fusion)
 
     return build

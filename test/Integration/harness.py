@@ -30,6 +30,7 @@ class Case:
     group_class: str = "any"
     stored: str | None = None
     hyper: Mapping[str, float] = field(default_factory=dict)
+    fused: bool = True
 
     def __str__(self) -> str:
         norm = "" if self.norm is None else "-" + self.norm.removeprefix("#descent.")

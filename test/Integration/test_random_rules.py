@@ -1,4 +1,4 @@
-"""Random rules: what the planner makes of them equals the operations done one by one in NumPy."""
+"""Random rules: what the planner makes of them equals the operations done one by one, by NumPy and without fusion."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from descent.compiler import find_program
+from harness import EPS, decode, encode
 
 pytestmark = pytest.mark.skipif(find_program() is None, reason="descent-compile is not built")
 
@@ -64,13 +65,48 @@ def add_broadcast(rule: Rule, x: str) -> str:
     return rule.add(f"descent.broadcast %{x} : {kind} to {MATRIX}", MATRIX, each(spread), x, "w")
 
 
+def sum_squares(a: Value, axis: int | None) -> Value:
+    return np.sum(np.square(a), axis=axis)
+
+
+def add_product(rule: Rule, x: str) -> str:
+    """squash(X X^T) X on the orientation with the short side first, and back."""
+    wide, square = MATRIX[:-1] + ", #descent.dims<short, long>>", MATRIX[:-1] + ", #descent.dims<short, short>>"
+
+    def turn(a: npt.NDArray[np.float64], tall: bool) -> npt.NDArray[np.float64]:
+        return a.T if tall else a
+
+    def is_tall(w: Value) -> bool:
+        rows, cols = np.shape(w)
+        return bool(rows > cols)
+
+    o = rule.add(f"descent.orient %{x} : {MATRIX} to {wide}", wide, each(lambda a, w: turn(a, is_tall(w))), x, "w")
+    gram = rule.add(f"descent.product %{o}, %{o} transposed symmetric : {wide}, {wide} to {square}", square,
+                    each(lambda a: a @ a.T), o)
+    small = add_squash(rule, gram)
+    y = rule.add(f"descent.product %{small}, %{o} : {square}, {wide} to {wide}", wide, each(np.matmul), small, o)
+    y = add_squash(rule, y)
+    return rule.add(f"descent.orient %{y} : {wide} to {MATRIX}", MATRIX, each(lambda a, w: turn(a, is_tall(w))), y, "w")
+
+
+def add_scaled_sum(rule: Rule, x: str, factor: str) -> str:
+    """sum (x z)^2 or sum (x / (1 + |z|))^2 with a number z a row, a column or in all, beside the sums of rows."""
+    rows = rule.add(f"descent.reduce sum_squares %{x} : {MATRIX} to {ROWS}", ROWS, each(lambda a: sum_squares(a, 1)), x)
+    spread = add_broadcast(rule, factor)
+    scaled = rule.add(f"arith.mulf %{x}, %{spread} : {MATRIX}", MATRIX, each(np.multiply), x, spread)
+    total = rule.add(f"descent.reduce sum_squares %{scaled} : {MATRIX} to f64", NUMBER,
+                     each(lambda a: float(sum_squares(a, None))), scaled)
+    add_squash(rule, rows)
+    return add_squash(rule, total)
+
+
 def add_random(rule: Rule, random: np.random.Generator) -> None:
     """One more operation on values that exist."""
 
     def pick(*kinds: str) -> str:
         return str(random.choice([name for name, kind in rule.types.items() if kind in kinds]))
 
-    choice = random.integers(7)
+    choice = random.integers(9)
     if choice <= 2:
         x = pick(MATRIX, MATRIX, ROWS, COLS, NUMBER)
         kind = rule.types[x]
@@ -91,6 +127,10 @@ def add_random(rule: Rule, random: np.random.Generator) -> None:
         truth = f"t{len(rule.steps)}"
         rule.lines.append(f"  %{truth} = arith.cmpf ogt, %{x}, %{y} : {MATRIX}")
         rule.add(f"arith.select %{truth}, %{x}, %{y} : tensor<?x?xi1>, {MATRIX}", MATRIX, each(np.maximum), x, y)
+    elif choice == 6:
+        add_product(rule, pick(MATRIX))
+    elif choice == 7:
+        add_scaled_sum(rule, pick(MATRIX), pick(NUMBER, ROWS, COLS))
     else:
         x = pick(NUMBER)
         name, function = [("sum", np.sum), ("max", np.max), ("min", np.min)][random.integers(3)]
@@ -134,12 +174,45 @@ def write(rule: Rule, updates: dict[str, str]) -> str:
     return head + "\n".join(rule.lines) + f"\n  descent.update {stored} : {types}\n}}\n"
 
 
+def run(source: Path, storage: str, *options: str, steps: int = 3) -> dict[str, list[npt.NDArray[np.float64]]]:
+    """Weights and states after some steps with random gradients, the same for all storages up to rounding."""
+    artifact = descent.compile(source, source.with_name("-".join(("random", storage, *options)) + ".so"), "--storage",
+                               storage, "--stored", "out_in", *options)
+    random = np.random.default_rng(len(source.read_text()))
+    weights = [encode(random.standard_normal(shape), storage) for shape in SHAPES]
+    gradients = [encode(np.zeros(shape), storage) for shape in SHAPES]
+    layers = [descent.Layer(f"l{i}", w, g) for i, (w, g) in enumerate(zip(weights, gradients, strict=True))]
+    with artifact.optimizer(layers, threads=2) as optimizer:
+        for _ in range(steps):
+            for g in gradients:
+                g[...] = encode(random.standard_normal(g.shape), storage)
+            optimizer.step()
+        states = {name: [np.array(optimizer.states[layer.name][name], np.float64) for layer in layers]
+                  for name in STATES}
+    return {"w": [decode(w, storage) for w in weights], **states}
+
+
+# A rule is a chain of at most 30 operations, whose slopes are at most 1 but for sums (of 180 squares at most) and
+# differences: an error of a rounding grows a thousandfold at worst.
+@pytest.mark.parametrize(("storage", "steps", "bound"), [("f32", 3, 1e3 * EPS["f32"]), ("bf16", 1, 4 * EPS["bf16"])])
+@pytest.mark.parametrize("seed", range(60, 72))
+def test_fusion_changes_roundings_only(tmp_path: Path, seed: int, storage: str, steps: int, bound: float) -> None:
+    source = tmp_path / "random.mlir"
+    source.write_text(write(*make_rule(seed)))
+    fused, separate = run(source, storage, steps=steps), run(source, storage, "--no-fusion", steps=steps)
+    for name, values in fused.items():
+        for found, expected in zip(values, separate[name], strict=True):
+            np.testing.assert_allclose(found, expected, rtol=bound, atol=bound, err_msg=name)
+
+
 @pytest.mark.parametrize("seed", range(60))
-def test_a_random_rule_equals_its_operations_one_by_one(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("options", [(), ("--no-fusion",)], ids=["fused", "separate"])
+def test_a_random_rule_equals_its_operations_one_by_one(tmp_path: Path, options: tuple[str, ...], seed: int) -> None:
     rule, updates = make_rule(seed)
     source = tmp_path / "random.mlir"
     source.write_text(write(rule, updates))
-    artifact = descent.compile(source, tmp_path / "random.so", "--storage", "f64", "--stored", "out_in")
+    artifact = descent.compile(source, tmp_path / "random.so", "--storage", "f64", "--stored", "out_in",
+                               *options)
     random = np.random.default_rng(1000 + seed)
     weights = [random.standard_normal(shape) for shape in SHAPES]
     gradients = [random.standard_normal(shape) for shape in SHAPES]

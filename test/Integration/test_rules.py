@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import descent
@@ -51,6 +52,9 @@ SMALL_TABLE = tuple(tensor for tensor in TABLE if np.prod(tensor.shape) < 400)
 REPRESENTATIVES = [
     case for case in CASES if str(case) in ("adamw", "scion-row", "scion-column", "scion-l2", "lanton-max")
 ] + [case for case in CASES if str(case) in ("muon-out_in", "normuon-out_in", "lanton-rms_to_rms-out_in")]
+
+# Planned operation by operation, without fusion and its algebra.
+SEPARATE = [replace(case, fused=False) for case in REPRESENTATIVES]
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 representatives = pytest.mark.parametrize("case", REPRESENTATIVES, ids=str)
@@ -164,6 +168,16 @@ def test_fifty_steps_equal_the_oracle_in_f64(case: Case, compiled: Compile) -> N
 @pytest.mark.parametrize("case", [case for case in CASES if not case.iterates], ids=str)
 def test_steps_equal_the_oracle_in_f32(case: Case, compiled: Compile) -> None:
     compare_steps(Run(compiled(case, "f32"), case, "f32", threads=2), 5)
+
+
+@pytest.mark.parametrize("case", SEPARATE, ids=str)
+def test_steps_without_fusion_equal_the_oracle_in_f64(case: Case, compiled: Compile) -> None:
+    compare_steps(Run(compiled(case, "f64"), case, "f64", threads=2), 3)
+
+
+@pytest.mark.parametrize("case", [case for case in SEPARATE if not case.iterates], ids=str)
+def test_steps_without_fusion_equal_the_oracle_in_f32(case: Case, compiled: Compile) -> None:
+    compare_steps(Run(compiled(case, "f32"), case, "f32", threads=2), 3)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.iterates], ids=str)

@@ -39,6 +39,8 @@ DESCENT_TEXT_OPTION(
     "of an .mlir output: descent, plan (default), loops or llvm; products: a library of matrix products instead");
 static cl::opt<bool, true> explainOption("explain", cl::desc("print the plan with bytes, FLOPs and scratch"),
                                          cl::location(options.explain), cl::cat(category));
+static cl::opt<bool, true> noFusionOption("no-fusion", cl::desc("plan every operation by itself, for comparison"),
+                                          cl::location(options.separate), cl::cat(category));
 static cl::opt<bool> listOption("list", cl::desc("print the library of rules"), cl::cat(category));
 
 /// Errors about the command line have no place in a file.

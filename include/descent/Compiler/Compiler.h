@@ -23,6 +23,7 @@ struct CompileOptions {
   std::string layer =
       "plan"; // of an .mlir output: descent, plan, loops or llvm; products: no rule, a library of products
   bool explain = false;
+  bool separate = false; // whether every operation has a stage of its own, for comparison
 };
 
 /// Reads the input and returns a module with one recipe and the rules that it uses. Errors go to the context.

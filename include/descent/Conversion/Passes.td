@@ -11,7 +11,7 @@ def ConvertDescentToPlan : Pass<"convert-descent-to-plan", "::mlir::ModuleOp"> {
     and orientations of one element type (`descent-expand`). Places every operation in a stage: element-wise operations
     over the same entries share a sweep or become the epilogue of a product, reductions join the stage that computes
     their operand, and values are computed as late as their first use allows, so that what a cut does not need sinks
-    below it.
+    below it. Where a value is needed in several stages, the cost model decides whether it is kept or computed again.
 
     Guarantees that a state is overwritten after its last reader, that nothing is stored before the decision to skip,
     and that scratch which outlives a segment lives as long as the layer. Replaces the recipe, its rules and its shared
@@ -20,7 +20,9 @@ def ConvertDescentToPlan : Pass<"convert-descent-to-plan", "::mlir::ModuleOp"> {
     Fails on an operation without a place in a plan, on a cycle through totals, and on a hyperparameter without a value.
   }];
   let options = [Option<"storage", "storage", "std::string", "\"f32\"",
-                        "f32 or f64 everywhere, or bf16 parameters and gradients with f32 states">];
+                        "f32 or f64 everywhere, or bf16 parameters and gradients with f32 states">,
+                 Option<"fuse", "fuse", "bool", "true",
+                        "let operations share stages; otherwise each has one of its own, for comparison">];
   let dependentDialects = ["::descent::plan::PlanDialect", "::mlir::arith::ArithDialect"];
 }
 

@@ -1,5 +1,5 @@
 // The pass: one program from one recipe.
-#include "TrackBuilder.h"
+#include "PlanSearch.h"
 
 #include "descent/Conversion/Passes.h"
 
@@ -48,7 +48,7 @@ template <typename Op> static LogicalResult checkAtMostOnce(Operation *scope, St
   return failure(walk.wasInterrupted());
 }
 
-static LogicalResult convert(ModuleOp module, RecipeOp recipe, const StorageTypes &storage) {
+static LogicalResult convert(ModuleOp module, RecipeOp recipe, const StorageTypes &storage, bool fuse) {
   FailureOr<SmallVector<Operation *>> bodies = getBodies(module, recipe);
   if (failed(bodies))
     return failure();
@@ -71,8 +71,8 @@ static LogicalResult convert(ModuleOp module, RecipeOp recipe, const StorageType
   for (const Total &total : totals->getAll())
     plan::TotalOp::create(builder, recipe.getLoc(), total.kind, total.name, total.reach);
   for (auto group : recipe.getBody().getOps<GroupOp>())
-    if (failed(TrackBuilder(builder, *totals, storage)
-                   .buildGroup(group, module.lookupSymbol<OptimizerOp>(group.getRule()))))
+    if (failed(PlanSearch(builder, *totals, storage, group, module.lookupSymbol<OptimizerOp>(group.getRule()))
+                   .build(fuse)))
       return failure();
   for (auto body : module.getOps<SharedOp>())
     if (failed(TrackBuilder(builder, *totals, storage).buildShared(body)))
@@ -93,7 +93,7 @@ struct ConvertDescentToPlan : descent::impl::ConvertDescentToPlanBase<ConvertDes
       getOperation().emitError() << "unknown storage '" << storage << "': expected f32, f64 or bf16";
     else if (recipes.size() != 1)
       getOperation().emitError() << "needs one 'descent.recipe', found " << recipes.size();
-    else if (succeeded(convert(getOperation(), recipes.front(), *types)))
+    else if (succeeded(convert(getOperation(), recipes.front(), *types, fuse)))
       return;
     signalPassFailure();
   }

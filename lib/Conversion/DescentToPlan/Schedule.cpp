@@ -2,6 +2,7 @@
 #include "Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/SetVector.h"
 
 #include <set>
 
@@ -49,6 +50,26 @@ static bool isElementwise(Operation *op) {
 /// Whether a consumer needs the value in memory rather than entry by entry.
 static bool needsMemory(Operation *consumer) { return isa<ProductOp, OrientOp>(consumer); }
 
+/// Whether every stage has to compute the operation anew: truth values have no storage type, the others cost nothing.
+static bool isAlwaysAgain(Operation *op) {
+  bool isTruth = op->getNumResults() == 1 && getElementTypeOrSelf(op->getResult(0).getType()).isInteger(1);
+  return isa<BroadcastOp, OrientOp, arith::ExtFOp>(op) || isTruth;
+}
+
+/// Whether the operation follows from memory that the step leaves as it is.
+bool Schedule::readsNothingWritten(Operation *op) const {
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    if (!isTensor(operand))
+      return true;
+    if (auto argument = dyn_cast<BlockArgument>(operand))
+      return !rule.getUpdate().getValueFor(argument.getArgNumber());
+    Operation *producer = operand.getDefiningOp();
+    bool isTruth = getElementTypeOrSelf(operand.getType()).isInteger(1);
+    return work.lookup(producer) == Work::Free && !isTruth && !isa<arith::ExtFOp>(producer) &&
+           !decisions.again.contains(producer);
+  });
+}
+
 Work Schedule::classify(Operation *op) const {
   bool hasTensor = llvm::any_of(op->getOperands(), isTensor) || llvm::any_of(op->getResults(), isTensor);
   if (isa<UpdateOp>(op) || (!hasTensor && op->getNumResults() == 0))
@@ -63,20 +84,13 @@ Work Schedule::classify(Operation *op) const {
     return Work::Choose;
   if (llvm::any_of(op->getUsers(), needsMemory))
     return Work::Entry;
-  // Truth values have no storage type.
-  bool isTruth = op->getNumResults() == 1 && getElementTypeOrSelf(op->getResult(0).getType()).isInteger(1);
-  if (isa<BroadcastOp, OrientOp, arith::ExtFOp>(op) || isTruth)
+  if (isAlwaysAgain(op))
     return Work::Free;
-  bool readOnly = llvm::all_of(op->getOperands(), [&](Value operand) {
-    if (!isTensor(operand))
-      return true;
-    if (auto argument = dyn_cast<BlockArgument>(operand))
-      return !rule.getUpdate().getValueFor(argument.getArgNumber());
-    Operation *producer = operand.getDefiningOp();
-    bool isTruth = getElementTypeOrSelf(operand.getType()).isInteger(1);
-    return work.lookup(producer) == Work::Free && !isTruth && !isa<arith::ExtFOp>(producer);
-  });
-  return readOnly ? Work::Free : Work::Entry;
+  if (!decisions.fuse)
+    return Work::Entry;
+  auto decided = decisions.again.find(op);
+  bool again = decided != decisions.again.end() ? decided->second : readsNothingWritten(op);
+  return again ? Work::Free : Work::Entry;
 }
 
 LogicalResult Schedule::classify() {
@@ -133,7 +147,7 @@ Time Schedule::getAvailable(Value value, Operation *user) const {
       return time;
     if (isa<ChooseOp>(user))
       return getAlternative(producer).choice == choices.lookup(user) ? time : time.next();
-    bool sameStage = getDomain(cast<RankedTensorType>(value.getType())) == getDomain(user) &&
+    bool sameStage = decisions.fuse && getDomain(cast<RankedTensorType>(value.getType())) == getDomain(user) &&
                      getAlternative(producer) == getAlternative(user);
     return needsMemory(user) || !sameStage ? time.next() : time;
   }
@@ -144,6 +158,7 @@ Time Schedule::getAvailable(Value value, Operation *user) const {
 
 void Schedule::placeEarliest() {
   std::set<StageKey> products;
+  std::set<Time> taken;
   for (Operation &op : rule.getBody().front()) {
     Time time{segments.lookup(&op), 0};
     for (Value operand : op.getOperands())
@@ -151,10 +166,14 @@ void Schedule::placeEarliest() {
     if (const Total *total = totals.getReceived(&op))
       time = std::max(time, Time{total->cut + 1, 0});
     // After the stages that write what is chosen.
-    if (work.lookup(&op) == Work::Choose)
+    Work kind = work.lookup(&op);
+    if (kind == Work::Choose)
       time = time.next();
-    // A stage has one product.
-    while (work.lookup(&op) == Work::Product && !products.insert({time, getDomain(&op), getAlternative(&op)}).second)
+    // A stage has one product; without fusion it has one operation.
+    while (kind == Work::Product && !products.insert({time, getDomain(&op), getAlternative(&op)}).second)
+      time = time.next();
+    bool isAlone = !decisions.fuse && (kind == Work::Entry || kind == Work::Reduce || kind == Work::Product);
+    while (isAlone && !taken.insert(time).second)
       time = time.next();
     times[&op] = time;
   }
@@ -198,7 +217,7 @@ void Schedule::sinkBelowCuts() {
   for (Operation &op : llvm::reverse(rule.getBody().front().getOperations())) {
     // A total is received a segment later than it is contributed to.
     int64_t earliest = totals.getContribution(&op) ? 0 : totals.getEarliest(&op);
-    segments[&op] = std::max(getLatestSegment(&op), earliest);
+    segments[&op] = decisions.fuse ? std::max(getLatestSegment(&op), earliest) : totals.getEarliest(&op);
   }
 }
 
@@ -331,15 +350,64 @@ std::vector<StageKey> Schedule::getStages() const {
   return {keys.begin(), keys.end()};
 }
 
-FailureOr<Schedule> Schedule::compute(OptimizerOp rule, const Totals &totals) {
-  Schedule schedule(rule, totals);
+//===----------------------------------------------------------------------===//
+// What could be decided otherwise
+//===----------------------------------------------------------------------===//
+
+/// Whether the operation may be computed once or wherever it is used.
+bool Schedule::isChoice(Operation *op) const {
+  Work kind = work.lookup(op);
+  return (kind == Work::Entry || kind == Work::Free) && !isAlwaysAgain(op) &&
+         llvm::none_of(op->getUsers(), needsMemory);
+}
+
+std::vector<Decisions> Schedule::getVariations() const {
+  std::vector<Decisions> alternatives;
+  if (!decisions.fuse)
+    return alternatives;
+  for (const auto &[value, unused] : kept) {
+    Operation *producer = value.getDefiningOp();
+    if (!isChoice(producer))
+      continue;
+    alternatives.push_back(decisions);
+    alternatives.back().again[producer] = true;
+    // The same with what it follows from, down to memory.
+    llvm::SetVector<Operation *> chain;
+    chain.insert(producer);
+    for (size_t i = 0; i < chain.size(); ++i)
+      for (Value operand : chain[i]->getOperands())
+        if (Operation *next = operand.getDefiningOp(); next && isTensor(operand) && isChoice(next))
+          chain.insert(next);
+    if (chain.size() == 1)
+      continue;
+    alternatives.push_back(decisions);
+    for (Operation *op : chain)
+      alternatives.back().again[op] = true;
+  }
+  for (Operation &op : rule.getBody().front()) {
+    std::set<StageKey> stages;
+    if (work.lookup(&op) == Work::Free && isChoice(&op))
+      forEachRead(op.getResult(0), [&](const StageKey &key, bool) { stages.insert(key); });
+    if (stages.size() < 2)
+      continue;
+    alternatives.push_back(decisions);
+    alternatives.back().again[&op] = false;
+  }
+  return alternatives;
+}
+
+FailureOr<Schedule> Schedule::compute(OptimizerOp rule, const Totals &totals, const Decisions &decisions) {
+  Schedule schedule(rule, totals, decisions);
   if (failed(schedule.classify()))
     return failure();
   schedule.sinkBelowCuts();
   schedule.findAlternatives();
   schedule.listStores();
   schedule.placeEarliest();
-  schedule.sinkWithinSegments();
+  if (decisions.fuse)
+    schedule.sinkWithinSegments();
+  else
+    schedule.placeStores();
   schedule.keepValues();
   return schedule;
 }

@@ -28,6 +28,15 @@ enum class Work {
   None     // not computed: what the caller is told
 };
 
+/// What is left to choose when a rule is planned.
+struct Decisions {
+  /// Whether operations share stages. If not, each has one of its own, and every value is kept.
+  bool fuse = true;
+  /// Entry-by-entry operations that are computed again wherever they are used (true) or once (false), rather than as a
+  /// rule of thumb says: again if they read nothing that the step writes.
+  llvm::DenseMap<mlir::Operation *, bool> again;
+};
+
 /// What only one alternative of a choice needs is skipped by layers that run another one.
 struct Alternative {
   int64_t choice = -1, index = 0; // choices are counted in their order; -1: every layer does it
@@ -68,7 +77,7 @@ struct Kept {
 /// nothing is stored before the decision to skip.
 class Schedule {
 public:
-  static mlir::FailureOr<Schedule> compute(OptimizerOp rule, const Totals &totals);
+  static mlir::FailureOr<Schedule> compute(OptimizerOp rule, const Totals &totals, const Decisions &decisions);
 
   Work getWork(mlir::Operation *op) const { return work.lookup(op); }
   Time getTime(mlir::Operation *op) const { return times.lookup(op); }
@@ -78,6 +87,8 @@ public:
   llvm::ArrayRef<Store> getStores() const { return stores; }
   /// Values that need a buffer, apart from arguments.
   const llvm::MapVector<mlir::Value, Kept> &getKept() const { return kept; }
+  /// Decisions that keep one value less, or compute one less often, than these.
+  std::vector<Decisions> getVariations() const;
   /// Every stage with a product, reductions, stores or kept values, in order.
   std::vector<StageKey> getStages() const;
 
@@ -85,9 +96,12 @@ public:
   static std::pair<plan::Extent, plan::Extent> getDomain(mlir::Operation *op);
 
 private:
-  Schedule(OptimizerOp rule, const Totals &totals) : rule(rule), totals(totals) {}
+  Schedule(OptimizerOp rule, const Totals &totals, const Decisions &decisions)
+      : rule(rule), totals(totals), decisions(decisions) {}
   llvm::LogicalResult classify();
   Work classify(mlir::Operation *op) const;
+  bool readsNothingWritten(mlir::Operation *op) const;
+  bool isChoice(mlir::Operation *op) const;
   Time getAvailable(mlir::Value value, mlir::Operation *user) const;
   void findAlternatives();
   void placeEarliest();
@@ -105,6 +119,7 @@ private:
 
   mutable OptimizerOp rule; // accessors of ops are not const
   const Totals &totals;
+  Decisions decisions;
   llvm::DenseMap<mlir::Operation *, Work> work;
   llvm::DenseMap<mlir::Operation *, Time> times;
   llvm::DenseMap<mlir::Operation *, int64_t> segments;

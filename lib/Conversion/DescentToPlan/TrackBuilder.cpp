@@ -134,11 +134,11 @@ Value TrackBuilder::getStoreBuffer(const Store &store) {
 /// The alternative that a layer runs; what the others left behind is not used.
 static Value cloneChoice(OpBuilder &builder, ChooseOp op, Value chosen, const IRMapping &mapping) {
   Location loc = op.getLoc();
-  Value result = mapping.lookup(op.getAlternatives().back());
-  for (int64_t index = op.getAlternatives().size() - 2; index >= 0; --index) {
+  Value result = mapping.lookup(op.getVariations().back());
+  for (int64_t index = op.getVariations().size() - 2; index >= 0; --index) {
     Value number = arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(index));
     Value isChosen = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ, chosen, number);
-    result = arith::SelectOp::create(builder, loc, isChosen, mapping.lookup(op.getAlternatives()[index]), result);
+    result = arith::SelectOp::create(builder, loc, isChosen, mapping.lookup(op.getVariations()[index]), result);
   }
   return result;
 }
@@ -345,8 +345,8 @@ void TrackBuilder::buildEnd(Block &body) {
   }
 }
 
-LogicalResult TrackBuilder::buildGroup(GroupOp group, OptimizerOp rule) {
-  FailureOr<Schedule> computed = Schedule::compute(rule, totals);
+FailureOr<plan::TrackOp> TrackBuilder::buildGroup(GroupOp group, OptimizerOp rule, const Decisions &decisions) {
+  FailureOr<Schedule> computed = Schedule::compute(rule, totals, decisions);
   if (failed(computed))
     return failure();
   schedule.emplace(std::move(*computed));
@@ -360,13 +360,17 @@ LogicalResult TrackBuilder::buildGroup(GroupOp group, OptimizerOp rule) {
     track->setAttr(plan::kMethods, methods);
   OpBuilder::InsertionGuard guard(builder);
   builder.createBlock(&track.getRegion());
-  if (failed(declareArguments(rule.getBody(), rule.getRoles())))
-    return failure();
-  declareConstants();
-  declareChoices();
-  buildStages();
-  buildEnd(rule.getBody().front());
-  return success(isComplete);
+  isComplete = succeeded(declareArguments(rule.getBody(), rule.getRoles()));
+  if (isComplete) {
+    declareConstants();
+    declareChoices();
+    buildStages();
+    buildEnd(rule.getBody().front());
+  }
+  if (isComplete)
+    return track;
+  track.erase();
+  return failure();
 }
 
 LogicalResult TrackBuilder::buildShared(SharedOp body) {

@@ -23,7 +23,7 @@ public:
   TrackBuilder(mlir::OpBuilder &builder, const Totals &totals, const StorageTypes &storage)
       : builder(builder), totals(totals), storage(storage) {}
 
-  llvm::LogicalResult buildGroup(GroupOp group, OptimizerOp rule);
+  mlir::FailureOr<plan::TrackOp> buildGroup(GroupOp group, OptimizerOp rule, const Decisions &decisions);
   llvm::LogicalResult buildShared(SharedOp body);
 
   /// The plan's number for an f64 or i1 of the rule; emits the scalar work that it needs. An i1 becomes 0 or 1.

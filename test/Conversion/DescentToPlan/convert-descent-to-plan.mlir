@@ -302,4 +302,50 @@ descent.optimizer @rule(%w: param, %g: grad, %m: state) {
 }
 descent.recipe @numbers_are_selected {
   descent.group "all" uses @rule class matrix
+
+// -----
+
+// Both stages read m in any case, so that computing the product again costs what reading it would: it is not kept.
+// CHECK-LABEL: plan.program @what_costs_no_more_to_compute_again_is_not_kept
+// CHECK-NOT: plan.scratch layer
+// CHECK: plan.sweep over <rows, cols> reads(
+// CHECK-NOT: writes
+// CHECK: plan.cut 0
+// CHECK: arith.mulf
+descent.optimizer @all(%w: param, %g: grad, %m: state) {
+  %x = arith.mulf %m, %g : tensor<?x?xf64>
+  %n = descent.reduce sum %x : tensor<?x?xf64> to f64
+  %top = descent.over_layers max %n in group
+  %tops = descent.broadcast %top : f64 to tensor<?x?xf64>
+  %v = arith.mulf %x, %tops : tensor<?x?xf64>
+  %w1 = arith.subf %w, %v : tensor<?x?xf64>
+  %m1 = arith.mulf %m, %tops : tensor<?x?xf64>
+  descent.update %w = %w1, %m = %m1 : tensor<?x?xf64>, tensor<?x?xf64>
+}
+descent.recipe @what_costs_no_more_to_compute_again_is_not_kept {
+  descent.group "all" uses @all class any
+}
+
+// -----
+
+// Nothing that the product of three follows from is written, but three stages would read all of it: it is kept.
+// CHECK-LABEL: plan.program @what_many_stages_would_read_much_for_is_kept
+// CHECK: %[[X:.*]] = plan.scratch worker : <rows, cols, f64>
+// CHECK: plan.sweep over <rows, cols> {{.*}} writes(%[[X]] :
+// CHECK: plan.sweep over <rows, cols> reads(%[[X]] :
+// CHECK: plan.sweep over <rows, cols> reads(%{{[a-z0-9_]+}}, %[[X]] :
+descent.optimizer @all(%w: param, %g: grad, %a: input, %b: input) {
+  %ga = arith.mulf %g, %a : tensor<?x?xf64>
+  %x = arith.mulf %ga, %b : tensor<?x?xf64>
+  %n = descent.reduce sum %x : tensor<?x?xf64> to f64
+  %ns = descent.broadcast %n : f64 to tensor<?x?xf64>
+  %c = arith.subf %x, %ns : tensor<?x?xf64>
+  %s = descent.reduce sum_squares %c : tensor<?x?xf64> to f64
+  %ss = descent.broadcast %s : f64 to tensor<?x?xf64>
+  %u = arith.divf %x, %ss : tensor<?x?xf64>
+  %w1 = arith.subf %w, %u : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @what_many_stages_would_read_much_for_is_kept {
+  descent.group "all" uses @all class any
 }

@@ -1,0 +1,32 @@
+// RUN: descent-opt %s -convert-descent-to-plan="storage=f64 fuse=false" | FileCheck %s
+
+// Without fusion every operation has a stage of its own, and stores come last, together.
+// CHECK-LABEL: plan.program @separate segments 1
+// CHECK: %[[W:.*]] = plan.weight
+// CHECK: %[[G:.*]] = plan.gradient
+// CHECK: %[[M:.*]] = plan.state "m"
+// CHECK: %[[A:.*]] = plan.scratch worker : <rows, cols, f64>
+// CHECK: plan.sweep {{.*}} writes(%[[A]] :
+// CHECK: arith.mulf
+// CHECK-NEXT: plan.yield
+// CHECK: %[[B:.*]] = plan.scratch worker : <rows, cols, f64>
+// CHECK: plan.sweep {{.*}} writes(%[[B]] :
+// CHECK: arith.addf
+// CHECK-NEXT: plan.yield
+// CHECK: %[[C:.*]] = plan.scratch worker : <rows, cols, f64>
+// CHECK: plan.sweep {{.*}} writes(%[[C]] :
+// CHECK: arith.subf
+// CHECK-NEXT: plan.yield
+// CHECK: plan.sweep over <rows, cols> reads(%[[C]], %[[B]] : {{.*}} writes(%[[W]], %[[M]] :
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: plan.yield
+descent.optimizer @rule(%w: param, %g: grad, %m: state, %beta: hyper = 0.9) {
+  %betas = descent.broadcast %beta : f64 to tensor<?x?xf64>
+  %old = arith.mulf %m, %betas : tensor<?x?xf64>
+  %m1 = arith.addf %old, %g : tensor<?x?xf64>
+  %w1 = arith.subf %w, %m1 : tensor<?x?xf64>
+  descent.update %w = %w1, %m = %m1 : tensor<?x?xf64>, tensor<?x?xf64>
+}
+descent.recipe @separate {
+  descent.group "all" uses @rule class any
+}
