@@ -2,6 +2,8 @@
 
 #include "descent/Dialect/Plan/Analysis/CostModel.h"
 
+#include "mlir/IR/Verifier.h"
+
 using namespace mlir;
 using namespace descent;
 
@@ -31,6 +33,10 @@ bool PlanSearch::improve(Candidate &best) {
     FailureOr<Candidate> candidate = plan(decisions);
     if (failed(candidate))
       continue;
+    if (failed(verify(candidate->track))) {
+      candidate->track.erase();
+      continue;
+    }
     if (candidate->cost < best.cost * (1.0 - leastGain)) {
       std::swap(*candidate, best);
       improved = true;

@@ -77,7 +77,7 @@ Work Schedule::classify(Operation *op) const {
   if (!hasTensor)
     return Work::Number;
   if (isa<ReduceOp, InnerOp>(op))
-    return Work::Reduce;
+    return decisions.again.lookup(op) ? Work::Free : Work::Reduce;
   if (isa<ProductOp>(op))
     return Work::Product;
   if (isa<ChooseOp>(op))
@@ -101,7 +101,7 @@ LogicalResult Schedule::classify() {
                                 << ", which is neither shaped like the parameter nor described by '#descent.dims'";
     Work kind = classify(&op);
     bool known = kind != Work::Free && kind != Work::Entry;
-    if (!known && !isElementwise(&op))
+    if (!known && !isElementwise(&op) && !isa<ReduceOp>(op))
       return op.emitOpError() << "has no place in a plan; lower it first ('descent-expand')";
     work[&op] = kind;
   }
@@ -358,42 +358,72 @@ std::vector<StageKey> Schedule::getStages() const {
 bool Schedule::isChoice(Operation *op) const {
   Work kind = work.lookup(op);
   return (kind == Work::Entry || kind == Work::Free) && !isAlwaysAgain(op) &&
-         llvm::none_of(op->getUsers(), needsMemory);
+         llvm::none_of(op->getUsers(), [](Operation *user) { return needsMemory(user) || isa<ChooseOp>(user); });
+}
+
+/// The reduction and all that follows from it down to broadcasts over its matrix, if everything does: the numbers of
+/// the rows are needed by the same rows only. Otherwise nothing.
+static SmallVector<Operation *> getRowWork(ReduceOp reduce) {
+  auto type = dyn_cast<RankedTensorType>(reduce.getType());
+  auto domain = Schedule::getDomain(reduce);
+  if (!type || Schedule::getDomain(type).second != domain.first)
+    return {};
+  llvm::SetVector<Operation *> rows;
+  rows.insert(reduce);
+  for (size_t i = 0; i < rows.size(); ++i)
+    for (Operation *user : rows[i]->getUsers()) {
+      if (!isElementwise(user))
+        return {};
+      bool isSpread = isa<BroadcastOp>(user);
+      if (isSpread && Schedule::getDomain(user) != domain)
+        return {};
+      if (!isSpread)
+        rows.insert(user);
+    }
+  return rows.takeVector();
+}
+
+/// The operation and what it follows from, down to what has to be in memory.
+llvm::SetVector<Operation *> Schedule::getChain(Operation *op) const {
+  llvm::SetVector<Operation *> chain;
+  chain.insert(op);
+  for (size_t i = 0; i < chain.size(); ++i)
+    for (Value operand : chain[i]->getOperands())
+      if (Operation *next = operand.getDefiningOp(); next && isTensor(operand) && isChoice(next))
+        chain.insert(next);
+  return chain;
+}
+
+bool Schedule::isReadByTwoStages(Operation *op) const {
+  std::set<StageKey> stages;
+  forEachRead(op->getResult(0), [&](const StageKey &key, bool) { stages.insert(key); });
+  return stages.size() > 1;
 }
 
 std::vector<Decisions> Schedule::getVariations() const {
-  std::vector<Decisions> alternatives;
+  std::vector<Decisions> variations;
+  auto add = [&](ArrayRef<Operation *> ops, bool again) {
+    variations.push_back(decisions);
+    for (Operation *op : ops)
+      variations.back().again[op] = again;
+  };
   if (!decisions.fuse)
-    return alternatives;
+    return variations;
+  for (auto reduce : rule.getBody().getOps<ReduceOp>())
+    if (SmallVector<Operation *> rows = getRowWork(reduce); !rows.empty() && work.lookup(reduce) == Work::Reduce)
+      add(rows, true);
   for (const auto &[value, unused] : kept) {
     Operation *producer = value.getDefiningOp();
     if (!isChoice(producer))
       continue;
-    alternatives.push_back(decisions);
-    alternatives.back().again[producer] = true;
-    // The same with what it follows from, down to memory.
-    llvm::SetVector<Operation *> chain;
-    chain.insert(producer);
-    for (size_t i = 0; i < chain.size(); ++i)
-      for (Value operand : chain[i]->getOperands())
-        if (Operation *next = operand.getDefiningOp(); next && isTensor(operand) && isChoice(next))
-          chain.insert(next);
-    if (chain.size() == 1)
-      continue;
-    alternatives.push_back(decisions);
-    for (Operation *op : chain)
-      alternatives.back().again[op] = true;
+    add(producer, true);
+    if (llvm::SetVector<Operation *> chain = getChain(producer); chain.size() > 1)
+      add(chain.getArrayRef(), true);
   }
-  for (Operation &op : rule.getBody().front()) {
-    std::set<StageKey> stages;
-    if (work.lookup(&op) == Work::Free && isChoice(&op))
-      forEachRead(op.getResult(0), [&](const StageKey &key, bool) { stages.insert(key); });
-    if (stages.size() < 2)
-      continue;
-    alternatives.push_back(decisions);
-    alternatives.back().again[&op] = false;
-  }
-  return alternatives;
+  for (Operation &op : rule.getBody().front())
+    if (work.lookup(&op) == Work::Free && isChoice(&op) && isReadByTwoStages(&op))
+      add(&op, false);
+  return variations;
 }
 
 FailureOr<Schedule> Schedule::compute(OptimizerOp rule, const Totals &totals, const Decisions &decisions) {

@@ -4,6 +4,8 @@
 
 #include "Totals.h"
 
+#include "llvm/ADT/SetVector.h"
+
 #include <map>
 
 namespace descent {
@@ -33,7 +35,8 @@ struct Decisions {
   /// Whether operations share stages. If not, each has one of its own, and every value is kept.
   bool fuse = true;
   /// Entry-by-entry operations that are computed again wherever they are used (true) or once (false), rather than as a
-  /// rule of thumb says: again if they read nothing that the step writes.
+  /// rule of thumb says: again if they read nothing that the step writes. A reduction of rows that is computed again is
+  /// finished within the sweep that uses it.
   llvm::DenseMap<mlir::Operation *, bool> again;
 };
 
@@ -87,7 +90,7 @@ public:
   llvm::ArrayRef<Store> getStores() const { return stores; }
   /// Values that need a buffer, apart from arguments.
   const llvm::MapVector<mlir::Value, Kept> &getKept() const { return kept; }
-  /// Decisions that keep one value less, or compute one less often, than these.
+  /// Decisions that differ from these in one value: kept or not, or the reduction of rows in a pass of its own or not.
   std::vector<Decisions> getVariations() const;
   /// Every stage with a product, reductions, stores or kept values, in order.
   std::vector<StageKey> getStages() const;
@@ -102,6 +105,8 @@ private:
   Work classify(mlir::Operation *op) const;
   bool readsNothingWritten(mlir::Operation *op) const;
   bool isChoice(mlir::Operation *op) const;
+  llvm::SetVector<mlir::Operation *> getChain(mlir::Operation *op) const;
+  bool isReadByTwoStages(mlir::Operation *op) const;
   Time getAvailable(mlir::Value value, mlir::Operation *user) const;
   void findAlternatives();
   void placeEarliest();

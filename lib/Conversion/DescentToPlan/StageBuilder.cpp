@@ -108,6 +108,8 @@ Value StageBuilder::clone(Operation *op) {
     return read(track.getBuffer(orient.getOperand()), orient.getType().getElementType());
   if (auto identity = dyn_cast<IdentityOp>(op))
     return plan::DiagonalOp::create(builder, loc, identity.getType().getElementType());
+  if (isa<ReduceOp>(op))
+    return plan::RowFoldOp::create(builder, loc, builder.getF64Type(), getCombineKind(op), reduced(op));
   IRMapping mapping;
   for (Value operand : op->getOperands())
     mapping.map(operand, isa<RankedTensorType>(operand.getType()) ? entry(operand) : number(operand));

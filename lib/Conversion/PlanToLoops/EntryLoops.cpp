@@ -49,6 +49,8 @@ LogicalResult EntryLoops::emitShared() {
   for (Value scalar : kernel.scalars)
     scalars.map(body->getArgument(argument++), scalar);
   for (Operation &op : body->without_terminator()) {
+    if (isa<RowFoldOp>(op))
+      continue;
     bool isElementwise =
         OpTrait::hasElementwiseMappableTraits(&op) || op.hasTrait<OpTrait::ConstantLike>() || isa<DiagonalOp>(op);
     // LLVM raises vectors to one power only.
@@ -80,8 +82,9 @@ bool EntryLoops::canBeOneRow() {
     Access access = getReadAccess(stage, buffer);
     return access == Access::Entry || access == Access::Single;
   };
-  bool knowsPlaces = !stage.getStageBody()->getOps<DiagonalOp>().empty();
-  return !source && !knowsPlaces && reductions.empty() && !stage.getStageWrites().empty() &&
+  Block *body = stage.getStageBody();
+  bool knowsPlaces = !body->getOps<DiagonalOp>().empty(), folds = !body->getOps<RowFoldOp>().empty();
+  return !source && !knowsPlaces && !folds && reductions.empty() && !stage.getStageWrites().empty() &&
          llvm::all_of(stage.getStageReads(), fits);
 }
 
@@ -179,11 +182,11 @@ static Value createDiagonal(ImplicitLocOpBuilder &b, Value row, Value col, Vecto
   return arith::SelectOp::create(b, isThere, one, zero);
 }
 
-void EntryLoops::emitEntries(Value row, Value col, Value mask, Accumulators &accumulators) {
+IRMapping EntryLoops::emitValues(Value row, Value col, Value mask, const llvm::SetVector<Operation *> &needed) {
   IRMapping values = shared;
   loadReads(row, col, mask, values);
   for (Operation &op : stage.getStageBody()->without_terminator()) {
-    if (uniform.contains(&op))
+    if (uniform.contains(&op) || isa<RowFoldOp>(op) || !(needed.empty() || needed.contains(&op)))
       continue;
     if (auto diagonal = dyn_cast<DiagonalOp>(op)) {
       values.map(diagonal.getResult(), createDiagonal(b, row, col, VectorType::get({length}, diagonal.getType())));
@@ -193,6 +196,11 @@ void EntryLoops::emitEntries(Value row, Value col, Value mask, Accumulators &acc
     for (OpResult result : clone->getResults())
       result.setType(VectorType::get({length}, result.getType()));
   }
+  return values;
+}
+
+void EntryLoops::emitEntries(Value row, Value col, Value mask, Accumulators &accumulators) {
+  IRMapping values = emitValues(row, col, mask, {});
   SmallVector<Value> yielded;
   for (Value value : stage.getStageBody()->getTerminator()->getOperands())
     yielded.push_back(values.lookup(value));
@@ -203,6 +211,59 @@ void EntryLoops::emitEntries(Value row, Value col, Value mask, Accumulators &acc
   for (auto [buffer, value] : llvm::zip(writes, yielded))
     storeEntries(b, value, kernel.buffer(buffer), {row, col}, mask);
   foldEntries(row, col, mask, reduced, accumulators);
+}
+
+/// Unmasked over whole vectors, then once with a mask.
+SmallVector<Value> EntryLoops::emitColumns(ArrayRef<Value> initial,
+                                           function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
+  Value step = createIndex(b, length);
+  Value remainder = arith::RemUIOp::create(b, arith::SubIOp::create(b, colEnd, colBegin), step);
+  Value mainEnd = arith::SubIOp::create(b, colEnd, remainder);
+  auto main =
+      scf::ForOp::create(b, colBegin, mainEnd, step, initial, [&](OpBuilder &, Location, Value col, ValueRange values) {
+        scf::YieldOp::create(b, body(col, Value(), values));
+      });
+  Value isRagged = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, remainder, createIndex(b, 0));
+  auto tail = scf::IfOp::create(
+      b, isRagged,
+      [&](OpBuilder &, Location) {
+        Value mask = createMask(b, remainder, length);
+        scf::YieldOp::create(b, body(mainEnd, mask, main.getResults()));
+      },
+      [&](OpBuilder &, Location) { scf::YieldOp::create(b, main.getResults()); });
+  return tail.getResults();
+}
+
+/// What the operand of a fold follows from, down to numbers that the row shares.
+static llvm::SetVector<Operation *> getSlice(RowFoldOp fold) {
+  llvm::SetVector<Operation *> slice;
+  SmallVector<Value> todo = {fold.getOperand()};
+  while (!todo.empty()) {
+    Operation *op = todo.pop_back_val().getDefiningOp();
+    if (op && op->getBlock() == fold->getBlock() && !isa<RowFoldOp>(op) && slice.insert(op))
+      llvm::append_range(todo, op->getOperands());
+  }
+  return slice;
+}
+
+/// Visits the row once for each fold, in their order, as one may need another.
+void EntryLoops::emitRowFolds(Value row) {
+  auto vectorF64 = VectorType::get({length}, b.getF64Type());
+  for (RowFoldOp fold : stage.getStageBody()->getOps<RowFoldOp>()) {
+    // Not empty, which would stand for all operations: the fold itself is never emitted.
+    llvm::SetVector<Operation *> needed = getSlice(fold);
+    needed.insert(fold);
+    Value identity = createIdentity(b, fold.getKind(), vectorF64);
+    auto foldColumns = [&](Value col, Value mask, ValueRange sofar) -> SmallVector<Value> {
+      Value entries = emitValues(row, col, mask, needed).lookup(fold.getOperand());
+      if (mask)
+        entries = arith::SelectOp::create(b, mask, entries, identity);
+      return {createFold(b, fold.getKind(), sofar.front(), entries)};
+    };
+    Value lanes = emitColumns(identity, foldColumns).front();
+    Value number = foldLanes(b, fold.getKind(), lanes);
+    shared.map(fold.getResult(), vector::BroadcastOp::create(b, vectorF64, number));
+  }
 }
 
 SmallVector<Value> EntryLoops::emitRow(Value row, ValueRange tileAccumulators) {
@@ -222,28 +283,14 @@ SmallVector<Value> EntryLoops::emitRow(Value row, ValueRange tileAccumulators) {
     shared.map(entry, vector::BroadcastOp::create(b, VectorType::get({length}, entry.getType()), converted));
   }
 
-  Value step = createIndex(b, length);
-  Value remainder = arith::RemUIOp::create(b, arith::SubIOp::create(b, colEnd, colBegin), step);
-  Value mainEnd = arith::SubIOp::create(b, colEnd, remainder);
-  auto main = scf::ForOp::create(b, colBegin, mainEnd, step, carried(accumulators, true),
-                                 [&](OpBuilder &, Location, Value col, ValueRange values) {
-                                   Accumulators inner = accumulators;
-                                   setCarried(inner, values, true);
-                                   emitEntries(row, col, Value(), inner);
-                                   scf::YieldOp::create(b, carried(inner, true));
-                                 });
-  setCarried(accumulators, main.getResults(), true);
-
-  Value isRagged = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, remainder, createIndex(b, 0));
-  auto tail = scf::IfOp::create(
-      b, isRagged,
-      [&](OpBuilder &, Location) {
-        Accumulators inner = accumulators;
-        emitEntries(row, mainEnd, createMask(b, remainder, length), inner);
-        scf::YieldOp::create(b, carried(inner, true));
-      },
-      [&](OpBuilder &, Location) { scf::YieldOp::create(b, carried(accumulators, true)); });
-  setCarried(accumulators, tail.getResults(), true);
+  emitRowFolds(row);
+  auto reduceColumns = [&](Value col, Value mask, ValueRange values) {
+    Accumulators inner = accumulators;
+    setCarried(inner, values, true);
+    emitEntries(row, col, mask, inner);
+    return carried(inner, true);
+  };
+  setCarried(accumulators, emitColumns(carried(accumulators, true), reduceColumns), true);
 
   for (auto [reduction, accumulator] : llvm::zip(reductions, accumulators))
     if (reduction.access == Access::Row)
@@ -317,5 +364,8 @@ FailureOr<func::FuncOp> descent::plan::createSweepKernel(ImplicitLocOpBuilder &b
   func::ReturnOp::create(b, *results);
   if (readsOriented(stage))
     stage->setAttr("plan.tile", b.getDenseI64ArrayAttr({OrientedTiles::tileCols, 65536}));
+  // Whole rows, however long.
+  if (!stage.getBody()->getOps<RowFoldOp>().empty())
+    stage->setAttr("plan.tile", b.getDenseI64ArrayAttr({int64_t(1) << 40, 32768}));
   return kernel.function;
 }

@@ -5,6 +5,7 @@
 #include "OrientedTile.h"
 
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace descent::plan {
 
@@ -50,6 +51,14 @@ private:
   llvm::SmallVector<mlir::Value> emitRowBlocks(mlir::ValueRange tileAccumulators);
   llvm::SmallVector<mlir::Value> emitRow(mlir::Value row, mlir::ValueRange tileAccumulators);
   void emitEntries(mlir::Value row, mlir::Value col, mlir::Value mask, Accumulators &accumulators);
+  /// The operations of the region for a vector of entries, those of `needed` if it says something.
+  mlir::IRMapping emitValues(mlir::Value row, mlir::Value col, mlir::Value mask,
+                             const llvm::SetVector<mlir::Operation *> &needed);
+  /// Visits a row: `body` is given a column, a mask (null for whole vectors), and what it yielded before.
+  llvm::SmallVector<mlir::Value>
+  emitColumns(llvm::ArrayRef<mlir::Value> initial,
+              llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::Value, mlir::ValueRange)> body);
+  void emitRowFolds(mlir::Value row);
   void loadReads(mlir::Value row, mlir::Value col, mlir::Value mask, mlir::IRMapping &values);
   /// What a remainder reduces: the identity where the mask is off.
   llvm::SmallVector<mlir::Value> maskReduced(mlir::Value mask, mlir::ValueRange values);

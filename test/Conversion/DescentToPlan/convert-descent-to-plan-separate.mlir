@@ -1,6 +1,6 @@
 // RUN: descent-opt %s -convert-descent-to-plan="storage=f64 fuse=false" | FileCheck %s
 
-// Without fusion every operation has a stage of its own, and stores come last, together.
+// Without fusion every operation has a stage of its own, which stores what it computes as soon as that is allowed.
 // CHECK-LABEL: plan.program @separate segments 1
 // CHECK: %[[W:.*]] = plan.weight
 // CHECK: %[[G:.*]] = plan.gradient

@@ -349,3 +349,52 @@ descent.optimizer @all(%w: param, %g: grad, %a: input, %b: input) {
 descent.recipe @what_many_stages_would_read_much_for_is_kept {
   descent.group "all" uses @all class any
 }
+
+// -----
+
+// The norm of a row is needed by the row itself: one sweep visits each row twice, and stores when it is done.
+// CHECK-LABEL: plan.program @rows_are_reduced_within_a_sweep
+// CHECK-NOT: plan.fold
+// CHECK: plan.sweep over <rows, cols>
+// CHECK-SAME: writes(%{{[a-z0-9_]+}}, %{{[a-z0-9_]+}} :
+// CHECK: %[[M1:.*]] = arith.addf
+// CHECK: %[[S:.*]] = plan.row_fold sum
+// CHECK: %[[N:.*]] = math.sqrt %[[S]]
+// CHECK: arith.divf %[[M1]], %[[N]]
+// CHECK-NOT: plan.sweep
+descent.optimizer @rule(%w: param, %g: grad, %m: state) {
+  %m1 = arith.addf %m, %g : tensor<?x?xf64>
+  %s = descent.reduce sum_squares %m1 : tensor<?x?xf64> to tensor<?xf64, #descent.dims<rows>>
+  %n = math.sqrt %s : tensor<?xf64, #descent.dims<rows>>
+  %ns = descent.broadcast %n : tensor<?xf64, #descent.dims<rows>> to tensor<?x?xf64>
+  %u = arith.divf %m1, %ns : tensor<?x?xf64>
+  %w1 = arith.subf %w, %u : tensor<?x?xf64>
+  descent.update %w = %w1, %m = %m1 : tensor<?x?xf64>, tensor<?x?xf64>
+}
+descent.recipe @rows_are_reduced_within_a_sweep {
+  descent.group "all" uses @rule class any stored out_in
+}
+
+// -----
+
+// Other rows need the sum of all rows' norms, and columns are not whole in a tile: both take a pass of their own.
+// CHECK-LABEL: plan.program @what_other_rows_need_takes_a_pass
+// CHECK-NOT: plan.row_fold
+// CHECK: plan.fold
+// CHECK: plan.fold
+// CHECK-NOT: plan.row_fold
+descent.optimizer @rule(%w: param, %g: grad) {
+  %s = descent.reduce sum_squares %g : tensor<?x?xf64> to tensor<?xf64, #descent.dims<rows>>
+  %c = descent.reduce sum_squares %g : tensor<?x?xf64> to tensor<?xf64, #descent.dims<cols>>
+  %n = math.sqrt %s : tensor<?xf64, #descent.dims<rows>>
+  %all = descent.reduce sum %n : tensor<?xf64, #descent.dims<rows>> to f64
+  %alls = descent.broadcast %all : f64 to tensor<?x?xf64>
+  %cs = descent.broadcast %c : tensor<?xf64, #descent.dims<cols>> to tensor<?x?xf64>
+  %u = arith.divf %g, %alls : tensor<?x?xf64>
+  %v = arith.divf %u, %cs : tensor<?x?xf64>
+  %w1 = arith.subf %w, %v : tensor<?x?xf64>
+  descent.update %w = %w1 : tensor<?x?xf64>
+}
+descent.recipe @what_other_rows_need_takes_a_pass {
+  descent.group "all" uses @rule class any stored out_in
+}

@@ -304,6 +304,21 @@ plan.program @product_r4_the_epilogue_fits_the_domain segments 1 {
 
 // -----
 
+plan.program @row_fold_r1_tiles_hold_whole_rows segments 1 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f64>
+    %x = plan.scratch worker : !plan.buffer<short, long, f64>
+    plan.sweep over <rows, cols> reads(%x : !plan.buffer<short, long, f64>) writes(%w : !plan.buffer<rows, cols, f64>) {
+    ^bb0(%xi: f64):
+      // expected-error @below {{'plan.row_fold' op folds a row of a stage that reads a matrix in the other orientation}}
+      %s = plan.row_fold sum %xi : f64
+      plan.yield %s : f64
+    }
+  }
+}
+
+// -----
+
 plan.program @combine_r1_folds_tiles segments 1 {
   plan.track @t class matrix {
     %p = plan.scratch worker : !plan.buffer<col_blocks, rows, f64>

@@ -129,7 +129,7 @@ llvm::SmallPtrSet<Operation *, 8> descent::plan::getUniformOps(StageOpInterface 
     return uniform.contains(value.getDefiningOp()) || value.getParentBlock() != body;
   };
   for (Operation &op : body->without_terminator())
-    if (op.getNumRegions() == 0 && !isa<DiagonalOp>(op) && llvm::all_of(op.getOperands(), isUniform))
+    if (op.getNumRegions() == 0 && !isa<DiagonalOp, RowFoldOp>(op) && llvm::all_of(op.getOperands(), isUniform))
       uniform.insert(&op);
   return uniform;
 }
@@ -185,7 +185,7 @@ static bool isFlop(Operation &op) {
   if (isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp, arith::NegFOp, arith::RemFOp, arith::MaximumFOp,
           arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp>(op))
     return true;
-  return isa<math::MathDialect>(op.getDialect());
+  return isa<RowFoldOp>(op) || isa<math::MathDialect>(op.getDialect());
 }
 
 static EntryFlops countEntryFlops(StageOpInterface stage) {

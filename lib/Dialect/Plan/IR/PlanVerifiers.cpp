@@ -127,6 +127,13 @@ static LogicalResult verifyPacked(ProductOp product) {
                                        << product.getAccumulatorType();
 }
 
+LogicalResult RowFoldOp::verify() {
+  // (R1)
+  if (readsOriented((*this)->getParentOp()))
+    return emitOpError("folds a row of a stage that reads a matrix in the other orientation, whose tiles are narrow");
+  return success();
+}
+
 LogicalResult ProductOp::verify() {
   BufferType lhs = getLhs().getType(), rhs = getRhs().getType();
   Extent rhsInner = getTransposed() ? rhs.getCols() : rhs.getRows();

@@ -103,6 +103,41 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
   }];
 }
 
+def Plan_RowFoldOp : Plan_Op<"row_fold", [Pure, HasParent<"SweepOp">]> {
+  let summary = "folds the entries of a row, for every entry of it";
+  let description = [{
+    In the region of a sweep over `<rows, cols>`, or another matrix: folds the operand over the whole row that the entry
+    stands in. Tiles of such a sweep hold whole rows, which are visited once for each fold and then once more, while
+    they are in the cache; nothing is written before.
+
+    Rules:
+    * (R1) the sweep reads no matrix in the other orientation than its domain's: its tiles would be narrow.
+
+    ```mlir
+    plan.program @example segments 1 {
+      plan.track @all class matrix {
+        %w = plan.weight : !plan.buffer<rows, cols, f64>
+        %g = plan.gradient : !plan.buffer<rows, cols, f64>
+        plan.sweep over <rows, cols> reads(%w, %g : !plan.buffer<rows, cols, f64>, !plan.buffer<rows, cols, f64>)
+            writes(%w : !plan.buffer<rows, cols, f64>) {
+        ^bb0(%wi: f64, %gi: f64):
+          %gg = arith.mulf %gi, %gi : f64
+          %sum = plan.row_fold sum %gg : f64
+          %norm = math.sqrt %sum : f64
+          %u = arith.divf %gi, %norm : f64
+          %w1 = arith.subf %wi, %u : f64
+          plan.yield %w1 : f64
+        }
+      }
+    }
+    ```
+  }];
+  let arguments = (ins Plan_CombineKind:$kind, F64:$operand);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$kind $operand attr-dict `:` type($operand)";
+  let hasVerifier = 1;
+}
+
 def Plan_ProductOp : Plan_StageOp<"product"> {
   let summary = "a matrix product with an epilogue";
   let description = [{
