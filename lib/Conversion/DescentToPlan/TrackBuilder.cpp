@@ -134,11 +134,11 @@ Value TrackBuilder::getStoreBuffer(const Store &store) {
 /// The alternative that a layer runs; what the others left behind is not used.
 static Value cloneChoice(OpBuilder &builder, ChooseOp op, Value chosen, const IRMapping &mapping) {
   Location loc = op.getLoc();
-  Value result = mapping.lookup(op.getVariations().back());
-  for (int64_t index = op.getVariations().size() - 2; index >= 0; --index) {
+  Value result = mapping.lookup(op.getAlternatives().back());
+  for (int64_t index = op.getAlternatives().size() - 2; index >= 0; --index) {
     Value number = arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(index));
     Value isChosen = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OEQ, chosen, number);
-    result = arith::SelectOp::create(builder, loc, isChosen, mapping.lookup(op.getVariations()[index]), result);
+    result = arith::SelectOp::create(builder, loc, isChosen, mapping.lookup(op.getAlternatives()[index]), result);
   }
   return result;
 }

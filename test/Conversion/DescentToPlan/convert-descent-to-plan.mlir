@@ -302,6 +302,7 @@ descent.optimizer @rule(%w: param, %g: grad, %m: state) {
 }
 descent.recipe @numbers_are_selected {
   descent.group "all" uses @rule class matrix
+}
 
 // -----
 

@@ -106,9 +106,8 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
 def Plan_RowFoldOp : Plan_Op<"row_fold", [Pure, HasParent<"SweepOp">]> {
   let summary = "folds the entries of a row, for every entry of it";
   let description = [{
-    In the region of a sweep over `<rows, cols>`, or another matrix: folds the operand over the whole row that the entry
-    stands in. Tiles of such a sweep hold whole rows, which are visited once for each fold and then once more, while
-    they are in the cache; nothing is written before.
+    In the region of a sweep: folds the operand over the whole row that the entry stands in. Tiles hold whole rows, which
+    are visited once for each fold and then once more, while they are in the cache; nothing is written before.
 
     Rules:
     * (R1) the sweep reads no matrix in the other orientation than its domain's: its tiles would be narrow.
@@ -124,8 +123,7 @@ def Plan_RowFoldOp : Plan_Op<"row_fold", [Pure, HasParent<"SweepOp">]> {
           %gg = arith.mulf %gi, %gi : f64
           %sum = plan.row_fold sum %gg : f64
           %norm = math.sqrt %sum : f64
-          %u = arith.divf %gi, %norm : f64
-          %w1 = arith.subf %wi, %u : f64
+          %w1 = arith.divf %wi, %norm : f64
           plan.yield %w1 : f64
         }
       }
