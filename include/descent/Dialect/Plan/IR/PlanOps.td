@@ -106,8 +106,8 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
 def Plan_RowFoldOp : Plan_Op<"row_fold", [Pure, HasParent<"SweepOp">]> {
   let summary = "folds the entries of a row, for every entry of it";
   let description = [{
-    In the region of a sweep: folds the operand over the whole row that the entry stands in. Tiles hold whole rows, which
-    are visited once for each fold and then once more, while they are in the cache; nothing is written before.
+    In the region of a sweep: folds the operand over the row that the entry stands in. Tiles hold whole rows, which are
+    visited once for each fold and then once more, while they are in the cache; nothing is written before.
 
     Rules:
     * (R1) the sweep reads no matrix in the other orientation than its domain's: its tiles would be narrow.
