@@ -36,7 +36,10 @@ Rounds in which other programs took more than a twentieth of the machine are lef
 {rows}
 """
 # Why a goal is missed, by the beginning of the work's name.
-CAUSES: dict[str, str] = {}
+CAUSES = {
+    "Newton-Schulz-5 bf16, 768 x 3072": "Newton-Schulz in bf16 for 768 x 3072: the Gram form's products are small, and "
+    "gain 1.6 times from a second thread, where PyTorch's large ones gain 1.8 times.",
+}
 
 
 @dataclass(frozen=True)
