@@ -19,18 +19,27 @@ using namespace descent;
 
 static InFlightDiagnostic error(MLIRContext *context) { return emitError(UnknownLoc::get(context)); }
 
+/// Whether the first group is computed in f64; the conversion to a plan refuses another one that is not.
+static bool usesF64(ModuleOp module) {
+  RecipeOp recipe = *module.getOps<RecipeOp>().begin();
+  StorageAttr policy = recipe.getStorageAttr();
+  for (auto group : recipe.getBody().getOps<GroupOp>())
+    if (StorageAttr own = group.getStorageAttr() ? group.getStorageAttr() : policy)
+      return own.getParam().isF64();
+  return false;
+}
+
 /// A recipe -> its plan.
 static LogicalResult lowerToPlan(ModuleOp module, const CompileOptions &options) {
   PassManager passes(module.getContext());
   if (failed(applyPassManagerCLOptions(passes)))
     return failure();
   ExpandOptions expand;
-  expand.compute = options.storage == "f64" ? "f64" : "f32";
+  expand.compute = usesF64(module) ? "f64" : "f32";
   expand.form = options.form;
   expand.fuse = !options.separate;
   buildDescentExpandPipeline(passes, expand);
   ConvertDescentToPlanOptions convert;
-  convert.storage = options.storage;
   convert.fuse = !options.separate;
   passes.addPass(createConvertDescentToPlan(convert));
   passes.addPass(createCanonicalizerPass());
@@ -158,8 +167,6 @@ static LogicalResult explain(ModuleOp module, const CompileOptions &options) {
 }
 
 static LogicalResult checkWords(MLIRContext &context, const CompileOptions &options, StringRef extension) {
-  if (!llvm::is_contained({"f32", "f64", "bf16"}, StringRef(options.storage)))
-    return error(&context) << "--storage needs f32, f64 or bf16, found '" << options.storage << "'";
   if (!llvm::is_contained({"auto", "plain", "gram"}, StringRef(options.form)))
     return error(&context) << "--form needs auto, plain or gram, found '" << options.form << "'";
   if (options.layer == "products" && (extension == ".mlir" || extension.empty()))

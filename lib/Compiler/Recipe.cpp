@@ -125,12 +125,12 @@ static FailureOr<RecipeOp> makeRecipe(ModuleOp module, OptimizerOp rule, const C
                    : **groupClass == GroupClass::Vector ? "vectors"
                                                         : "all";
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-  auto recipe = RecipeOp::create(builder, rule.getLoc(), (rule.getSymName() + "_recipe").str());
+  auto recipe = RecipeOp::create(builder, rule.getLoc(), (rule.getSymName() + "_recipe").str(), StorageAttr());
   recipe->setAttr(kArtifactAttr, rule.getSymNameAttr());
   builder.createBlock(&recipe.getBody());
   auto storedAttr = *stored ? StoredAttr::get(&context, **stored) : StoredAttr();
   GroupOp::create(builder, rule.getLoc(), builder.getStringAttr(name), FlatSymbolRefAttr::get(rule.getSymNameAttr()),
-                  *norm, GroupClassAttr::get(&context, **groupClass), storedAttr, DictionaryAttr());
+                  *norm, GroupClassAttr::get(&context, **groupClass), storedAttr, StorageAttr(), DictionaryAttr());
   return recipe;
 }
 
@@ -161,6 +161,29 @@ static bool isIdentifier(StringRef name) {
          llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
+/// --storage holds for all groups, whatever the recipe says: any recipe can be checked in f64.
+static LogicalResult setStorage(RecipeOp recipe, const CompileOptions &options) {
+  if (options.storage.empty())
+    return success();
+  MLIRContext &context = *recipe.getContext();
+  std::string reason;
+  StorageAttr policy;
+  {
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+      if (reason.empty())
+        reason = diagnostic.str();
+      return success();
+    });
+    policy = StorageAttr::parseText(&context, options.storage);
+  }
+  if (!policy)
+    return error(context) << "--storage=\"" << options.storage << "\": " << reason;
+  recipe.setStorageAttr(policy);
+  for (auto group : recipe.getBody().getOps<GroupOp>())
+    group.removeStorageAttr();
+  return success();
+}
+
 FailureOr<std::string> descent::getArtifactName(ModuleOp module, const CompileOptions &options) {
   RecipeOp recipe = *module.getOps<RecipeOp>().begin();
   auto artifact = recipe->getAttrOfType<StringAttr>(kArtifactAttr);
@@ -178,7 +201,8 @@ OwningOpRef<ModuleOp> descent::loadRecipe(MLIRContext &context, const CompileOpt
   if (!module)
     return {};
   FailureOr<RecipeOp> recipe = findRecipe(*module, options);
-  if (failed(recipe) || failed(addLibraryRules(*module, *recipe)) || failed(verify(*module)))
+  if (failed(recipe) || failed(setStorage(*recipe, options)) || failed(addLibraryRules(*module, *recipe)) ||
+      failed(verify(*module)))
     return {};
   return module;
 }

@@ -1,5 +1,6 @@
 #include "LayerStep.h"
 
+#include "Random.h"
 #include "Types.h"
 
 #include <string.h>
@@ -41,6 +42,8 @@ static double load_slot(const descent_plan *plan, const descent_slot *load, cons
     return (double)(count_updates(plan, logical) + 1);
   case DESCENT_SLOT_CHOICE:
     return (double)logical->entry->choices[load->index];
+  case DESCENT_SLOT_RANDOM:
+    return descent_random_key(plan->seed, step->step, logical->entry->id, logical->member);
   case DESCENT_SLOT_FACTOR:
     return plan->bindings.bounds[logical->entry - plan->entries].factors[load->index];
   default:

@@ -32,11 +32,14 @@ descent_tensor_name descent_name_tensor(const descent_tensor *tensor) {
 
 void descent_state_shape(const descent_state_desc *state, int64_t rows, int64_t cols, int64_t *state_rows,
                          int64_t *state_cols) {
-  *state_rows = state->scope == DESCENT_SCOPE_ELEMENT ? rows : 1;
+  *state_rows = state->scope == DESCENT_SCOPE_ELEMENT || state->scope == DESCENT_SCOPE_BLOCK ? rows : 1;
   switch (state->scope) {
   case DESCENT_SCOPE_ELEMENT:
   case DESCENT_SCOPE_COLUMN:
     *state_cols = cols;
+    break;
+  case DESCENT_SCOPE_BLOCK:
+    *state_cols = (cols - 1) / state->block + 1;
     break;
   case DESCENT_SCOPE_ROW:
     *state_cols = rows;
@@ -69,7 +72,7 @@ descent_tensor descent_get_tensor(const descent_track *track, const descent_laye
     tensor.type = desc->type;
     tensor.view = layer->states[state];
     descent_state_shape(desc, layer->rows, layer->cols, &tensor.rows, &tensor.cols);
-    if (desc->scope != DESCENT_SCOPE_ELEMENT)
+    if (desc->scope != DESCENT_SCOPE_ELEMENT && desc->scope != DESCENT_SCOPE_BLOCK)
       tensor.view.row_stride = tensor.cols;
   }
   return tensor;

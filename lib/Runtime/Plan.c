@@ -293,6 +293,7 @@ int32_t descent_rt_plan_create(const descent_artifact *artifact, const descent_l
     return out_of_memory(error);
   made->first = artifact;
   made->artifact = path;
+  made->seed = options ? options->seed : 0;
   made->workers = options && options->workers > 0 ? options->workers : descent_processors();
   if (made->workers > MOST_WORKERS)
     made->workers = MOST_WORKERS;

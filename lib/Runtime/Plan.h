@@ -80,6 +80,7 @@ struct descent_plan {
   const descent_artifact *artifact; /* the code path that runs */
   descent_arena memory;
   int64_t workers;
+  uint64_t seed;
   descent_pool *pool; /* null: none */
   atomic_flag stepping;
 

@@ -20,13 +20,16 @@ int64_t descent_type_bytes(uint32_t type) {
     return 8;
   case DESCENT_F32:
     return 4;
+  case DESCENT_Q8_SIGNED:
+  case DESCENT_Q8_UNSIGNED:
+    return 1;
   default:
     return 2;
   }
 }
 
 const char *descent_type_name(uint32_t type) {
-  static const char *const names[] = {"f64", "f32", "bf16", "f16", "i64"};
+  static const char *const names[] = {"f64", "f32", "bf16", "f16", "i64", "i16", "q8", "q8"};
   return type < sizeof(names) / sizeof(names[0]) ? names[type] : "unknown";
 }
 
@@ -83,6 +86,11 @@ double descent_load_number(const void *address, uint32_t type) {
     return *(const float *)address;
   case DESCENT_I64:
     return (double)*(const int64_t *)address;
+  case DESCENT_I16:
+    return (double)*(const int16_t *)address;
+  case DESCENT_Q8_SIGNED:
+  case DESCENT_Q8_UNSIGNED:
+    return (double)*(const uint8_t *)address;
   default:
     return widen(*(const uint16_t *)address, type == DESCENT_BF16 ? bf16_format : f16_format);
   }
@@ -98,6 +106,15 @@ void descent_store_number(void *address, uint32_t type, double value) {
     return;
   case DESCENT_I64:
     *(int64_t *)address = (int64_t)value;
+    return;
+  case DESCENT_I16:
+    *(int16_t *)address = (int16_t)value;
+    return;
+  case DESCENT_Q8_SIGNED: /* of a block of equal numbers, none below 0: their scale is the number itself */
+    *(uint8_t *)address = value > 0.0 ? 255 : 127;
+    return;
+  case DESCENT_Q8_UNSIGNED:
+    *(uint8_t *)address = value > 0.0 ? 255 : 0;
     return;
   default:
     *(uint16_t *)address = narrow(value, type == DESCENT_BF16 ? bf16_format : f16_format);

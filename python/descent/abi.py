@@ -70,6 +70,7 @@ class PlanOptions(ctypes.Structure):
         ("own_pool", c_int32),
         ("reserved2", c_int32),
         ("target", c_char_p),
+        ("seed", c_uint64),
     ]
 
 

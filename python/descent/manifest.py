@@ -20,14 +20,18 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "f16": np.dtype(np.float16),
     "bf16": np.dtype(np.uint16),
     "i64": np.dtype(np.int64),
+    "i16": np.dtype(np.int16),
+    "q8_signed": np.dtype(np.uint8),
+    "q8_unsigned": np.dtype(np.uint8),
 }
 
 
 @dataclass(frozen=True)
 class State:
     name: str
-    scope: str  # element, row, column or layer
+    scope: str  # element, row, column, layer or block
     type: str
+    block: int = 0  # columns that share a number of scope block
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def _group(index: int, group: dict[str, Any]) -> Group:
         weight=_known(group["weight"]),
         gradient=_known(group["gradient"]),
         hypers=_hypers(group),
-        states=tuple(State(s["name"], _scope(s["scope"]), _known(s["type"])) for s in group["states"]),
+        states=tuple(State(s["name"], _scope(s["scope"]), _known(s["type"]), int(s["block"])) for s in group["states"]),
         inputs=tuple(Input(i["name"], _known(i["type"])) for i in group["inputs"]),
         factors=tuple(group["factors"]),
         reports=tuple(group["reports"]),
@@ -164,6 +168,6 @@ def _known(type_name: str) -> str:
 
 
 def _scope(scope: str) -> str:
-    if scope not in ("element", "row", "column", "layer"):
+    if scope not in ("element", "row", "column", "layer", "block"):
         raise KeyError(f"state scope '{scope}'")
     return scope

@@ -42,7 +42,7 @@ def _array_at(memory: Array, view: abi.View, layer: Layer, state: State) -> Arra
     dtype = DTYPES[state.type]
     shape = state_shape(layer, state)
     strides: tuple[int, ...] = tuple(np.zeros(shape, dtype).strides)
-    if state.scope == "element" and layer.weight.ndim - layer.batched >= 2:
+    if state.scope in ("element", "block") and layer.weight.ndim - layer.batched >= 2:
         strides = (*strides[:-2], view.row_stride * dtype.itemsize, strides[-1])
     if _has_batch_axis(layer):
         strides = (view.batch_stride * dtype.itemsize, *strides[1:])
@@ -60,6 +60,8 @@ def state_shape(layer: Layer, state: State) -> tuple[int, ...]:
     batch = shape[:1] if _has_batch_axis(layer) else ()
     matrix = shape[len(batch) :]
     rows = matrix[0] if len(matrix) == 2 else 1
+    if state.scope == "block":
+        return (*shape[:-1], -(-shape[-1] // state.block))
     return {"element": shape, "row": (*batch, rows), "column": (*batch, matrix[-1]), "layer": batch}[state.scope]
 
 
@@ -93,7 +95,7 @@ def _of_layer(given: Mapping[str, Mapping[str, Any]], layer: Layer, group: Group
 def _place(array: Array, layer: Layer, state: State) -> abi.View:
     what = f"state '{state.name}' of layer '{layer.name}'"
     check_shape(array, what, layer, state)
-    if state.scope == "element":
+    if state.scope in ("element", "block"):
         return place_tensor(array, what, state.type, layer.batched, writable=True).view()
     batch = array.shape[0] if _has_batch_axis(layer) else 1
     length = 1 if state.scope == "layer" else array.shape[-1]

@@ -85,10 +85,15 @@ def tensor(allocate: Allocate, shape: tuple[int, ...], padding: int, dtype: np.d
 def state_of(allocate: Allocate, state: State, shape: tuple[int, ...], padding: int) -> Stored:
     matrix = shape if len(shape) > 1 else (1, *shape)
     batch = matrix[:-2]
-    scoped = {"element": shape, "row": (*batch, matrix[-2]), "column": (*batch, matrix[-1]), "layer": batch}[
-        state.scope
-    ]
-    return tensor(allocate, scoped, padding if state.scope == "element" else 0, DTYPES[state.type])
+    blocks = -(-shape[-1] // max(1, state.block))
+    scoped = {
+        "block": (*shape[:-1], blocks),
+        "element": shape,
+        "row": (*batch, matrix[-2]),
+        "column": (*batch, matrix[-1]),
+        "layer": batch,
+    }[state.scope]
+    return tensor(allocate, scoped, padding if state.scope in ("element", "block") else 0, DTYPES[state.type])
 
 
 def run(
@@ -99,7 +104,7 @@ def run(
     layers, states = [], {}
     for index, (shape, padding) in enumerate(SHAPES):
         pair = [tensor(allocate, shape, padding, DTYPES[type_name]) for type_name in (group.weight, group.gradient)]
-        pair[0][...] = encode(np.random.default_rng([index, 9]).standard_normal(shape), storage)
+        pair[0][...] = encode(np.random.default_rng([index, 9]).standard_normal(shape), group.weight)
         layers.append(descent.Layer(f"layer{index}", *pair))
         states[f"layer{index}"] = {s.name: state_of(allocate, s, shape, padding) for s in group.states}
     with artifact.optimizer(layers, threads=threads, states=states, target=target) as optimizer:
@@ -107,7 +112,7 @@ def run(
             for index, layer in enumerate(layers):
                 assert layer.gradient is not None
                 numbers = np.random.default_rng([index, step]).standard_normal(layer.weight.shape)
-                layer.gradient[...] = encode(numbers, storage)
+                layer.gradient[...] = encode(numbers, group.gradient)
             optimizer.step(step)
     return [a.tobytes() for layer in layers for a in (layer.weight, *states[layer.name].values())]
 

@@ -15,9 +15,9 @@ from oracles.rule import Layer as OracleLayer
 
 Stored = npt.NDArray[Any]
 
-DTYPES = {"f64": np.float64, "f32": np.float32, "bf16": np.uint16}
+DTYPES = {"f64": np.float64, "f32": np.float32, "bf16": np.uint16, "f16": np.float16}
 # Distance from 1 to the next number.
-EPS = {"f64": 2.0**-52, "f32": 2.0**-23, "bf16": 2.0**-7}
+EPS = {"f64": 2.0**-52, "f32": 2.0**-23, "bf16": 2.0**-7, "f16": 2.0**-10}
 SENTINEL = 77.0
 
 

@@ -12,18 +12,20 @@ import pytest
 from harness import Case
 
 PROGRAM = Path(__file__).with_name("guarded.py")
+CODES = "param = bf16, states = q8<64>, rounding = stochastic"
+HALVES = "param = bf16, master = remainder, states = f16"
 # One of each kind of kernel: sweeps, reductions over rows, columns and everything, ties, products, rows' states.
 CASES = [
     (Case("sgd"), ("f32", "f64", "bf16")),
-    (Case("adamw"), ("f32", "f64", "bf16")),
+    (Case("adamw"), ("f32", "f64", "bf16", "f16", CODES, HALVES)),
     (Case("lion"), ("f32", "bf16")),
     (Case("scion", "#descent.l1"), ("f32", "f64")),
     (Case("scion", "#descent.rms"), ("f32", "bf16")),
     (Case("scion_constrained", "#descent.row", "matrix"), ("f32", "f64", "bf16")),
-    (Case("scion", "#descent.column", "matrix"), ("f32", "f64", "bf16")),
+    (Case("scion", "#descent.column", "matrix"), ("f32", "f64", "bf16", CODES)),
     (Case("lanton", "#descent.rms_to_rms", "matrix", "in_out"), ("f32", "f64", "bf16")),
     (Case("muon", group_class="matrix", stored="out_in"), ("f32", "f64", "bf16")),
-    (Case("normuon", group_class="matrix", stored="out_in"), ("f32", "f64")),
+    (Case("normuon", group_class="matrix", stored="out_in"), ("f32", "f64", CODES)),
 ]
 
 

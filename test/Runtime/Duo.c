@@ -386,7 +386,7 @@ void model_create(model *made) {
 void model_destroy(model *made) { free(made->block); }
 
 descent_plan_options plan_options(int64_t workers) {
-  return (descent_plan_options){sizeof(descent_plan_options), DESCENT_ABI_VERSION, 0, workers, 1, 0, NULL};
+  return (descent_plan_options){sizeof(descent_plan_options), DESCENT_ABI_VERSION, 0, workers, 1, 0, NULL, 0};
 }
 
 descent_step first_step(void) {

@@ -42,7 +42,7 @@ static void sizes_and_versions_are_checked(void) {
   descent_plan_options options = plan_options(1);
   options.size -= 8;
   CHECK_REFUSED(descent_rt_plan_create(&duo, tested.layers, LAYERS, &options, &plan, &error), DESCENT_WRONG_ABI, &error,
-                "options", "size 32", "wants 40");
+                "options", "size 40", "wants 48");
   options = plan_options(1);
   options.abi_version = 9;
   CHECK_REFUSED(descent_rt_plan_create(&duo, tested.layers, LAYERS, &options, &plan, &error), DESCENT_WRONG_ABI, &error,

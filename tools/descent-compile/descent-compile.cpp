@@ -29,8 +29,9 @@ DESCENT_TEXT_OPTION(stored, "stored", "order", "axes of a stored matrix: out_in 
 DESCENT_TEXT_OPTION(target, "target", "target",
                     "cpu:native (default), one or more as cpu:avx2+avx512, or cpu: all, "
                     "of which a plan takes the best that its machine can run");
-DESCENT_TEXT_OPTION(storage, "storage", "types",
-                    "f32 (default) or f64 everywhere; bf16: parameters and gradients, f32 states");
+DESCENT_TEXT_OPTION(storage, "storage", "policy",
+                    "what lies in memory: f32 (default), f64, bf16, f16, or fields such as \"param = bf16, states = "
+                    "q8<256>, v = f32, master = remainder, rounding = nearest\"; in place of what a recipe says");
 DESCENT_TEXT_OPTION(form, "form", "form",
                     "Newton-Schulz on wide matrices (plain), on Gram matrices (gram), or the cheaper one for each "
                     "layer's shape (auto, default)");

@@ -18,7 +18,7 @@ struct CompileOptions {
   std::string groupClass; // of a single rule: matrix, vector or any
   std::string stored;     // of a single rule: out_in or in_out
   std::string target = "cpu:native";
-  std::string storage = "f32";
+  std::string storage;       // a policy that replaces those of the recipe
   std::string form = "auto"; // of Newton-Schulz iterations that leave it open: auto, plain or gram
   std::string layer =
       "plan"; // of an .mlir output: descent, plan, loops or llvm; products: no rule, a library of products

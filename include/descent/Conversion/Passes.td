@@ -17,10 +17,11 @@ def ConvertDescentToPlan : Pass<"convert-descent-to-plan", "::mlir::ModuleOp"> {
     and that scratch which outlives a segment lives as long as the layer. Replaces the recipe, its rules and its shared
     bodies by one `plan.program` named after the recipe.
 
-    Fails on an operation without a place in a plan, on a cycle through totals, and on a hyperparameter without a value.
+    Fails on an operation without a place in a plan, on a cycle through totals, on a hyperparameter without a value, and
+    on a storage policy that the rule cannot have.
   }];
   let options = [Option<"storage", "storage", "std::string", "\"f32\"",
-                        "f32 or f64 everywhere, or bf16 parameters and gradients with f32 states">,
+                        "the policy of groups and recipes that have none: a short name or fields of #descent.storage">,
                  Option<"fuse", "fuse", "bool", "true",
                         "let operations share stages; otherwise each has one of its own, for comparison">];
   let dependentDialects = ["::descent::plan::PlanDialect", "::mlir::arith::ArithDialect"];

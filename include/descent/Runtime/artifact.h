@@ -101,7 +101,8 @@ typedef enum descent_slot_source {
   DESCENT_SLOT_HYPER = 6,  /* index: into the artifact's flat list */
   DESCENT_SLOT_FACTOR = 7, /* index: which factor */
   DESCENT_SLOT_STATE = 8,  /* index: a state of layer scope */
-  DESCENT_SLOT_CHOICE = 9  /* index: a choice; the number of the alternative, from 0 */
+  DESCENT_SLOT_CHOICE = 9, /* index: a choice; the number of the alternative, from 0 */
+  DESCENT_SLOT_RANDOM = 10 /* the key of this step's random numbers: below 2^52, see lib/Runtime/Random.h */
 } descent_slot_source;
 
 typedef struct descent_slot {
@@ -153,7 +154,8 @@ typedef enum descent_scope {
   DESCENT_SCOPE_ELEMENT = 0,
   DESCENT_SCOPE_ROW = 1,
   DESCENT_SCOPE_COLUMN = 2,
-  DESCENT_SCOPE_LAYER = 3
+  DESCENT_SCOPE_LAYER = 3,
+  DESCENT_SCOPE_BLOCK = 4 /* one number for each `block` columns of a row, the last ones fewer */
 } descent_scope;
 
 typedef enum descent_type {
@@ -161,7 +163,10 @@ typedef enum descent_type {
   DESCENT_F32 = 1,
   DESCENT_BF16 = 2,
   DESCENT_F16 = 3,
-  DESCENT_I64 = 4
+  DESCENT_I64 = 4,
+  DESCENT_I16 = 5,
+  DESCENT_Q8_SIGNED = 6, /* 8-bit codes, see docs/storage.md: 127 is zero */
+  DESCENT_Q8_UNSIGNED = 7
 } descent_type;
 
 typedef enum descent_init {
@@ -171,7 +176,7 @@ typedef enum descent_init {
 
 typedef struct descent_state_desc {
   const char *name;
-  uint32_t scope, type, init, reserved;
+  uint32_t scope, type, init, block; /* block: 0 but for DESCENT_SCOPE_BLOCK */
   double init_value;
 } descent_state_desc;
 

@@ -78,6 +78,8 @@ typedef struct descent_plan_options {
   int32_t own_pool; /* 0: the plan starts no threads; a step without `parallel` then runs on the caller's thread */
   int32_t reserved2;
   const char *target; /* null: the best code path that this processor can run; else one, such as "cpu:avx2" */
+  uint64_t
+      seed; /* of random numbers; they depend on it, on the step, the layer's id, the batch member and the element */
 } descent_plan_options;
 
 /* Where the time of steps went, in the caller's memory. A step adds to what is there. Stages are numbered through all

@@ -11,15 +11,6 @@ namespace descent {
 using namespace mlir;
 using namespace descent;
 
-static std::optional<StorageTypes> getStorageTypes(StringRef name, MLIRContext *context) {
-  Type f32 = Float32Type::get(context), f64 = Float64Type::get(context), bf16 = BFloat16Type::get(context);
-  return llvm::StringSwitch<std::optional<StorageTypes>>(name)
-      .Case("f32", StorageTypes{f32, f32, f32})
-      .Case("f64", StorageTypes{f64, f64, f64})
-      .Case("bf16", StorageTypes{bf16, bf16, f32})
-      .Default(std::nullopt);
-}
-
 /// The rules that the recipe's groups use, in order, then the shared bodies.
 static FailureOr<SmallVector<Operation *>> getBodies(ModuleOp module, RecipeOp recipe) {
   SmallVector<Operation *> bodies;
@@ -48,7 +39,21 @@ template <typename Op> static LogicalResult checkAtMostOnce(Operation *scope, St
   return failure(walk.wasInterrupted());
 }
 
-static LogicalResult convert(ModuleOp module, RecipeOp recipe, const StorageTypes &storage, bool fuse) {
+static LogicalResult buildTracks(OpBuilder &builder, ModuleOp module, RecipeOp recipe, const Totals &totals,
+                                 StorageAttr otherwise, bool fuse) {
+  for (auto group : recipe.getBody().getOps<GroupOp>()) {
+    auto rule = module.lookupSymbol<OptimizerOp>(group.getRule());
+    FailureOr<TrackStorage> storage = TrackStorage::compute(group, rule, otherwise);
+    if (failed(storage) || failed(PlanSearch(builder, totals, *storage, group, rule).build(fuse)))
+      return failure();
+  }
+  for (auto body : module.getOps<SharedOp>())
+    if (failed(TrackBuilder(builder, totals).buildShared(body)))
+      return failure();
+  return success();
+}
+
+static LogicalResult convert(ModuleOp module, RecipeOp recipe, StorageAttr otherwise, bool fuse) {
   FailureOr<SmallVector<Operation *>> bodies = getBodies(module, recipe);
   if (failed(bodies))
     return failure();
@@ -70,13 +75,8 @@ static LogicalResult convert(ModuleOp module, RecipeOp recipe, const StorageType
   builder.createBlock(&program.getRegion());
   for (const Total &total : totals->getAll())
     plan::TotalOp::create(builder, recipe.getLoc(), total.kind, total.name, total.reach);
-  for (auto group : recipe.getBody().getOps<GroupOp>())
-    if (failed(PlanSearch(builder, *totals, storage, group, module.lookupSymbol<OptimizerOp>(group.getRule()))
-                   .build(fuse)))
-      return failure();
-  for (auto body : module.getOps<SharedOp>())
-    if (failed(TrackBuilder(builder, *totals, storage).buildShared(body)))
-      return failure();
+  if (failed(buildTracks(builder, module, recipe, *totals, otherwise, fuse)))
+    return failure();
   recipe.erase();
   for (Operation *body : *bodies)
     body->erase();
@@ -87,15 +87,12 @@ namespace {
 struct ConvertDescentToPlan : descent::impl::ConvertDescentToPlanBase<ConvertDescentToPlan> {
   using ConvertDescentToPlanBase::ConvertDescentToPlanBase;
   void runOnOperation() override {
-    std::optional<StorageTypes> types = getStorageTypes(storage, &getContext());
+    StorageAttr otherwise = StorageAttr::parseText(&getContext(), storage);
     auto recipes = llvm::to_vector(getOperation().getOps<RecipeOp>());
-    if (!types)
-      getOperation().emitError() << "unknown storage '" << storage << "': expected f32, f64 or bf16";
-    else if (recipes.size() != 1)
+    if (recipes.size() != 1)
       getOperation().emitError() << "needs one 'descent.recipe', found " << recipes.size();
-    else if (succeeded(convert(getOperation(), recipes.front(), *types, fuse)))
-      return;
-    signalPassFailure();
+    if (recipes.size() != 1 || !otherwise || failed(convert(getOperation(), recipes.front(), otherwise, fuse)))
+      signalPassFailure();
   }
 };
 } // namespace

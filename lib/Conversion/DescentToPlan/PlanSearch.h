@@ -10,7 +10,7 @@ namespace descent {
 /// cost model finds that it pays.
 class PlanSearch {
 public:
-  PlanSearch(mlir::OpBuilder &builder, const Totals &totals, const StorageTypes &storage, GroupOp group,
+  PlanSearch(mlir::OpBuilder &builder, const Totals &totals, const TrackStorage &storage, GroupOp group,
              OptimizerOp rule)
       : builder(builder), totals(totals), storage(storage), group(group), rule(rule) {}
 
@@ -27,7 +27,7 @@ private:
 
   mlir::OpBuilder &builder;
   const Totals &totals;
-  const StorageTypes &storage;
+  const TrackStorage &storage;
   GroupOp group;
   OptimizerOp rule;
 };

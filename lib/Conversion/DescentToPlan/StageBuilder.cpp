@@ -1,6 +1,8 @@
 // One sweep or product: gathers what happens at one time over one domain.
 #include "StageBuilder.h"
 
+#include "Splitting.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -15,6 +17,22 @@ static plan::CombineKind getCombineKind(Operation *reduction) {
   return plan::CombineKind::Sum;
 }
 
+/// What the stage writes when the rule's argument, or the memory of a choice, takes a new value.
+void StageBuilder::addStore(const Store &store) {
+  Value destination = store.destination, buffer = track.getStoreBuffer(store);
+  if (Value remainder = track.getRemainder(destination)) {
+    writes.push_back({store.value, buffer, Part::Rounded});
+    writes.push_back({store.value, remainder, Part::Remainder});
+    return;
+  }
+  unsigned stream = track.streams.lookup(destination);
+  for (Value written : {buffer, track.getRounded(destination)}) {
+    bool isStochastic = written && isa<BlockArgument>(destination) && track.isStochastic(written);
+    if (written)
+      writes.push_back({store.value, written, isStochastic ? Part::Stochastic : Part::Whole, stream});
+  }
+}
+
 void StageBuilder::collectRoots() {
   const Schedule &schedule = track.getSchedule();
   for (Operation &op : rule) {
@@ -27,7 +45,7 @@ void StageBuilder::collectRoots() {
   for (const Store &store : schedule.getStores())
     if (store.key == key) {
       Value buffer = track.getStoreBuffer(store);
-      writes.push_back({store.value, buffer});
+      addStore(store);
       // Later stages read the stored value itself when storing did not round it.
       auto type = cast<plan::BufferType>(buffer.getType());
       Operation *producer = store.value.getDefiningOp();
@@ -72,12 +90,17 @@ Value StageBuilder::read(Value buffer, Type type) {
     track.reportUnplaced(loc);
     return arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
   }
+  return convert(readArgument(buffer, getComputeType(type)), type);
+}
+
+/// The region's argument for an entry of the buffer.
+Value StageBuilder::readArgument(Value buffer, Type type) {
   Value &argument = readEntries[buffer];
   if (!argument) {
     reads.push_back(buffer);
-    argument = body->insertArgument((product ? 1 : 0) + reads.size() - 1, getComputeType(type), loc);
+    argument = body->insertArgument((product ? 1 : 0) + reads.size() - 1, type, loc);
   }
-  return convert(argument, type);
+  return argument;
 }
 
 Value StageBuilder::number(Value value) {
@@ -105,7 +128,7 @@ Value StageBuilder::clone(Operation *op) {
   if (auto broadcastOp = dyn_cast<BroadcastOp>(op))
     return broadcast(broadcastOp);
   if (auto orient = dyn_cast<OrientOp>(op))
-    return read(track.getBuffer(orient.getOperand()), orient.getType().getElementType());
+    return read(track.getWholeBuffer(orient.getOperand(), loc, key.alternative), orient.getType().getElementType());
   if (auto identity = dyn_cast<IdentityOp>(op))
     return plan::DiagonalOp::create(builder, loc, identity.getType().getElementType());
   if (isa<ReduceOp>(op))
@@ -130,7 +153,11 @@ Value StageBuilder::entry(Value value) {
   else if (producer && producer == product.getOperation())
     result = body->getArgument(0);
   else
-    result = read(track.getBuffer(value), getElementTypeOrSelf(value.getType()));
+    result = read(product && !track.getRemainder(value) ? track.getWholeBuffer(value, loc, key.alternative)
+                                                        : track.getBuffer(value),
+                  getElementTypeOrSelf(value.getType()));
+  if (Value remainder = track.getRemainder(value))
+    result = createJoined(builder, result, readArgument(remainder, builder.getI32Type()));
   return entries[value] = result;
 }
 
@@ -163,21 +190,44 @@ void StageBuilder::createStage(Region &region, ArrayRef<Value> partials, ArrayAt
   OpBuilder &outer = track.getBuilder();
   auto domain = plan::DomainAttr::get(builder.getContext(), key.domain.first, key.domain.second);
   SmallVector<Value> written;
-  for (auto [value, buffer] : writes)
-    written.push_back(buffer);
+  for (const Write &write : writes)
+    written.push_back(product ? getWritable(write.buffer) : write.buffer);
   if (!product) {
     auto sweep =
         plan::SweepOp::create(outer, loc, domain, reads, scalars, written, partials, kinds, FlatSymbolRefAttr());
     sweep.getBodyRegion().takeBody(region);
     return markAlternative(sweep, key.alternative);
   }
-  Value lhs = track.getBuffer(product.getLhs()), rhs = track.getBuffer(product.getRhs());
+  Value lhs = track.getWholeBuffer(product.getLhs(), loc, key.alternative);
+  Value rhs = product.getLhs() == product.getRhs() ? lhs : track.getWholeBuffer(product.getRhs(), loc, key.alternative);
   if (!lhs || !rhs)
     return track.reportUnplaced(product.getLoc());
   auto op = plan::ProductOp::create(outer, loc, lhs, rhs, product.getTransposed(), product.getSymmetric(), domain,
                                     reads, scalars, written, partials, /*packed=*/Value(), kinds, FlatSymbolRefAttr());
   op.getBodyRegion().takeBody(region);
   markAlternative(op, key.alternative);
+  for (auto [write, buffer] : llvm::zip(writes, written))
+    if (write.buffer != buffer)
+      createCopy(buffer, write.buffer);
+}
+
+/// A product writes codes by way of scratch: its tiles do not begin at blocks.
+Value StageBuilder::getWritable(Value buffer) {
+  auto type = cast<plan::BufferType>(buffer.getType());
+  if (!isa<plan::Q8Type>(type.getElementType()))
+    return buffer;
+  auto plain = plan::BufferType::get(builder.getContext(), type.getRows(), type.getCols(), builder.getF32Type());
+  return plan::ScratchOp::create(track.getBuilder(), loc, plain, plan::Lifetime::Worker);
+}
+
+void StageBuilder::createCopy(Value from, Value to) {
+  OpBuilder &outer = track.getBuilder();
+  auto sweep = plan::SweepOp::create(outer, loc, cast<plan::BufferType>(to.getType()).getDomain(), from, ValueRange(),
+                                     to, ValueRange(), outer.getArrayAttr({}), FlatSymbolRefAttr());
+  OpBuilder::InsertionGuard guard(outer);
+  Block *copied = outer.createBlock(&sweep.getBodyRegion(), {}, {outer.getF32Type()}, {loc});
+  plan::YieldOp::create(outer, loc, copied->getArgument(0));
+  markAlternative(sweep, key.alternative);
 }
 
 void StageBuilder::createCombines(ArrayRef<Value> partials) {
@@ -202,10 +252,43 @@ void StageBuilder::createCombines(ArrayRef<Value> partials) {
   }
 }
 
+Value StageBuilder::getRandomBits(unsigned stream) {
+  if (!randomKey) {
+    scalars.push_back(track.getDriverNumber(plan::Number::Random, loc));
+    randomKey = body->addArgument(builder.getF64Type(), loc);
+  }
+  return plan::RandomOp::create(builder, loc, builder.getI32Type(), randomKey, stream);
+}
+
+Value StageBuilder::getPart(const Write &write) {
+  Value result = entry(write.value);
+  switch (write.part) {
+  case Part::Whole:
+    return convert(result, getComputeType(result.getType()));
+  case Part::Rounded:
+    return createRoundedPart(builder, result);
+  case Part::Remainder:
+    return createRemainderPart(builder, result);
+  case Part::Stochastic:
+    return createStochasticPart(builder, convert(result, builder.getF32Type()), getRandomBits(write.stream));
+  }
+  llvm_unreachable("all parts are handled");
+}
+
+void StageBuilder::copy(TrackBuilder &track, Value value, Value target, Location loc, Alternative alternative) {
+  StageKey key = {Time(), Schedule::getDomain(cast<RankedTensorType>(value.getType())), alternative};
+  StageBuilder builder(track, key, *value.getParentBlock(), loc);
+  builder.writes.push_back({value, target});
+  builder.emit();
+}
+
 void StageBuilder::build() {
   collectRoots();
-  if (writes.empty() && reductions.empty())
-    return;
+  if (!writes.empty() || !reductions.empty())
+    emit();
+}
+
+void StageBuilder::emit() {
   Region region;
   body = &region.emplaceBlock();
   if (product)
@@ -213,10 +296,8 @@ void StageBuilder::build() {
   builder.setInsertionPointToEnd(body);
   SmallVector<Value> yielded, partials;
   SmallVector<Attribute> kinds;
-  for (auto [value, buffer] : writes) {
-    Value result = entry(value);
-    yielded.push_back(convert(result, getComputeType(result.getType())));
-  }
+  for (const Write &write : writes)
+    yielded.push_back(getPart(write));
   for (Operation *reduction : reductions) {
     yielded.push_back(reduced(reduction));
     partials.push_back(createPartials(reduction));

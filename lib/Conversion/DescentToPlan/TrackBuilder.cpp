@@ -25,16 +25,47 @@ static plan::BufferType getBufferType(Value argument, Type element) {
 Value TrackBuilder::declareTensor(BlockArgument argument, RoleAttr role) {
   Location loc = argument.getLoc();
   if (role.getKind() == RoleKind::Param)
-    return plan::WeightOp::create(builder, loc, getBufferType(argument, storage.weight));
-  plan::BufferType read = getBufferType(argument, storage.gradient);
+    return plan::WeightOp::create(builder, loc, getBufferType(argument, storage->getWeight()));
+  plan::BufferType read = getBufferType(argument, storage->getGradient());
   if (role.getKind() == RoleKind::Grad)
     return plan::GradientOp::create(builder, loc, read);
   if (role.getKind() == RoleKind::Input)
     return plan::InputOp::create(builder, loc, read, role.getName());
+  unsigned stream = streams.size() + 1;
+  streams[argument] = stream;
   auto init = role.getInit() == InitKind::Param ? plan::StateInit::Parameter : plan::StateInit::Value;
   auto initAttr = plan::StateInitAttr::get(builder.getContext(), init);
-  return plan::StateOp::create(builder, loc, getBufferType(argument, storage.state), role.getName(), initAttr,
-                               role.getValue() ? role.getValue() : builder.getF64FloatAttr(0.0));
+  FloatAttr value = role.getValue() ? role.getValue() : builder.getF64FloatAttr(0.0);
+  Type type = storage->getState(role);
+  Value state =
+      plan::StateOp::create(builder, loc, getBufferType(argument, type), role.getName(), initAttr, value, Value());
+  // What all entries begin with is their scale, too.
+  if (auto codes = dyn_cast<plan::Q8Type>(type))
+    plan::StateOp::create(builder, loc,
+                          getBufferType(argument, plan::ScaleType::get(builder.getContext(), codes.getBlock())),
+                          builder.getStringAttr(getScaleName(role.getName())), initAttr, value, state);
+  return state;
+}
+
+/// Where the parameter keeps what its own type loses. These states come after the rule's.
+void TrackBuilder::declareMaster() {
+  Master master = storage ? storage->getMaster() : Master::None;
+  if (master == Master::None || !parameter)
+    return;
+  Location loc = parameter.getLoc();
+  bool isCopy = master == Master::F32;
+  Type type = isCopy ? Type(builder.getF32Type()) : builder.getI16Type();
+  auto init =
+      plan::StateInitAttr::get(builder.getContext(), isCopy ? plan::StateInit::Parameter : plan::StateInit::Value);
+  Value state = plan::StateOp::create(builder, loc, getBufferType(parameter, type),
+                                      builder.getStringAttr(isCopy ? kMasterState : kRemainderState), init,
+                                      builder.getF64FloatAttr(0.0), Value());
+  if (!isCopy) {
+    remainder = state;
+    return;
+  }
+  rounded = buffers[parameter];
+  buffers[parameter] = state;
 }
 
 /// A number that the driver or the caller knows; null if it has no source.
@@ -63,6 +94,8 @@ Value TrackBuilder::declareNumber(BlockArgument argument, RoleAttr role) {
 LogicalResult TrackBuilder::declareArgument(BlockArgument argument, RoleAttr role) {
   if (role.isTensor()) {
     buffers[argument] = declareTensor(argument, role);
+    if (role.getKind() == RoleKind::Param)
+      parameter = argument;
     return success();
   }
   numbers[argument] = declareNumber(argument, role);
@@ -77,6 +110,7 @@ LogicalResult TrackBuilder::declareArguments(Region &body, ArrayAttr roles) {
   for (auto [argument, role] : llvm::zip(body.getArguments(), roles))
     if (failed(declareArgument(argument, cast<RoleAttr>(role))))
       return failure();
+  declareMaster();
   return success();
 }
 
@@ -284,6 +318,18 @@ void TrackBuilder::reportUnplaced(Location loc) {
   emitError(loc)
       << "the planner has no memory for a value of this rule: a defect of the compiler, please report the rule";
   isComplete = false;
+}
+
+static Type getElementType(Value buffer) { return cast<plan::BufferType>(buffer.getType()).getElementType(); }
+
+Value TrackBuilder::getWholeBuffer(Value value, Location loc, Alternative alternative) {
+  Value buffer = getBuffer(value);
+  if (!getRemainder(value) && !(buffer && isa<plan::Q8Type>(getElementType(buffer))))
+    return buffer;
+  auto type = getBufferType(value, getElementTypeOrSelf(value.getType()));
+  Value whole = plan::ScratchOp::create(builder, loc, type, plan::Lifetime::Worker);
+  StageBuilder::copy(*this, value, whole, loc, alternative);
+  return whole;
 }
 
 void TrackBuilder::buildCut(int64_t index) {

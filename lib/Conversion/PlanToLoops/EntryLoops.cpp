@@ -1,5 +1,7 @@
 #include "EntryLoops.h"
 
+#include "RandomBits.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -25,8 +27,8 @@ static Access getReadAccess(StageOpInterface stage, Value buffer) {
 
 EntryLoops::EntryLoops(ImplicitLocOpBuilder &b, StageOpInterface stage, const Kernel &kernel, unsigned vectorBits)
     : b(b), stage(stage), kernel(kernel), length(getVectorLength(stage, vectorBits)), rowBegin(kernel.rowBegin),
-      rowEnd(kernel.rowEnd), colBegin(kernel.colBegin), colEnd(kernel.colEnd), oriented(b, stage, kernel, vectorBits),
-      uniform(getUniformOps(stage)) {
+      rowEnd(kernel.rowEnd), colBegin(kernel.colBegin), colEnd(kernel.colEnd), codes(b, stage, kernel),
+      oriented(b, stage, kernel, vectorBits), uniform(getUniformOps(stage)) {
   for (auto [buffer, kind] :
        llvm::zip(stage.getStagePartials(), stage.getStageReductions().getAsRange<CombineKindAttr>()))
     reductions.push_back({kind.getValue(),
@@ -51,8 +53,8 @@ LogicalResult EntryLoops::emitShared() {
   for (Operation &op : body->without_terminator()) {
     if (isa<RowFoldOp>(op))
       continue;
-    bool isElementwise =
-        OpTrait::hasElementwiseMappableTraits(&op) || op.hasTrait<OpTrait::ConstantLike>() || isa<DiagonalOp>(op);
+    bool isElementwise = OpTrait::hasElementwiseMappableTraits(&op) || op.hasTrait<OpTrait::ConstantLike>() ||
+                         isa<DiagonalOp, RandomOp>(op);
     // LLVM raises vectors to one power only.
     if (!isElementwise || isa<math::FPowIOp>(op))
       return op.emitOpError("has no vector form, so it cannot stand in a stage");
@@ -69,6 +71,8 @@ void EntryLoops::broadcastUniform() {
     if (uniform.contains(&op))
       continue;
     for (Value operand : op.getOperands()) {
+      if (isa<RandomOp>(op))
+        continue; // takes its key as a number
       if (!scalars.contains(operand) || shared.contains(operand))
         continue;
       auto type = VectorType::get({length}, operand.getType());
@@ -84,8 +88,8 @@ bool EntryLoops::canBeOneRow() {
   };
   Block *body = stage.getStageBody();
   bool knowsPlaces = !body->getOps<DiagonalOp>().empty(), folds = !body->getOps<RowFoldOp>().empty();
-  return !source && !knowsPlaces && !folds && reductions.empty() && !stage.getStageWrites().empty() &&
-         llvm::all_of(stage.getStageReads(), fits);
+  return !source && codes.isEmpty() && !knowsPlaces && !folds && reductions.empty() &&
+         !stage.getStageWrites().empty() && llvm::all_of(stage.getStageReads(), fits);
 }
 
 /// Whole rows without gaps between them are one long row, so that narrow matrices fill vectors too.
@@ -125,6 +129,18 @@ void EntryLoops::setCarried(Accumulators &accumulators, ValueRange values, bool 
       value = *next++;
 }
 
+Value EntryLoops::loadRead(Value buffer, Type type, Value row, Value col, Value mask) {
+  if (codes.contains(buffer))
+    return codes.load(buffer, arith::SubIOp::create(b, col, blockBegin), length, mask);
+  return loadEntries(b, kernel.buffer(buffer), {row, col}, length, type, mask);
+}
+
+void EntryLoops::storeWrite(Value entries, Value buffer, Value row, Value col, Value mask) {
+  if (codes.contains(buffer))
+    return codes.store(entries, buffer, arith::SubIOp::create(b, col, blockBegin), mask);
+  storeEntries(b, entries, kernel.buffer(buffer), {row, col}, mask);
+}
+
 void EntryLoops::loadReads(Value row, Value col, Value mask, IRMapping &values) {
   Block *body = stage.getStageBody();
   if (source) {
@@ -144,7 +160,7 @@ void EntryLoops::loadReads(Value row, Value col, Value mask, IRMapping &values) 
     if (access != Access::Entry && access != Access::Column)
       continue;
     Value first = access == Access::Entry ? row : createIndex(b, 0);
-    values.map(entry, loadEntries(b, kernel.buffer(buffer), {first, col}, length, entry.getType(), mask));
+    values.map(entry, loadRead(buffer, entry.getType(), first, col, mask));
   }
 }
 
@@ -182,6 +198,13 @@ static Value createDiagonal(ImplicitLocOpBuilder &b, Value row, Value col, Vecto
   return arith::SelectOp::create(b, isThere, one, zero);
 }
 
+/// Domains with random numbers are those of what is written.
+Value EntryLoops::emitRandom(RandomOp op, Value row, Value col) {
+  Value cols = memref::DimOp::create(b, kernel.buffer(stage.getStageWrites().front()), createIndex(b, 1));
+  Value place = arith::AddIOp::create(b, arith::MulIOp::create(b, row, cols), col);
+  return createRandomBits(b, scalars.lookup(op.getKey()), op.getStream(), place, length);
+}
+
 IRMapping EntryLoops::emitValues(Value row, Value col, Value mask, const llvm::SetVector<Operation *> &needed) {
   IRMapping values = shared;
   loadReads(row, col, mask, values);
@@ -190,6 +213,10 @@ IRMapping EntryLoops::emitValues(Value row, Value col, Value mask, const llvm::S
       continue;
     if (auto diagonal = dyn_cast<DiagonalOp>(op)) {
       values.map(diagonal.getResult(), createDiagonal(b, row, col, VectorType::get({length}, diagonal.getType())));
+      continue;
+    }
+    if (auto random = dyn_cast<RandomOp>(op)) {
+      values.map(random.getResult(), emitRandom(random, row, col));
       continue;
     }
     Operation *clone = b.clone(op, values);
@@ -209,18 +236,17 @@ void EntryLoops::emitEntries(Value row, Value col, Value mask, Accumulators &acc
   // mask, and puts it where the selection is.
   SmallVector<Value> reduced = maskReduced(mask, ArrayRef<Value>(yielded).drop_front(writes.size()));
   for (auto [buffer, value] : llvm::zip(writes, yielded))
-    storeEntries(b, value, kernel.buffer(buffer), {row, col}, mask);
+    storeWrite(value, buffer, row, col, mask);
   foldEntries(row, col, mask, reduced, accumulators);
 }
 
 /// Unmasked over whole vectors, then once with a mask.
-SmallVector<Value> EntryLoops::emitColumns(ArrayRef<Value> initial,
-                                           function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
+SmallVector<Value> EntryLoops::emitRange(Value begin, Value end, ArrayRef<Value> initial, VisitColumns body) {
   Value step = createIndex(b, length);
-  Value remainder = arith::RemUIOp::create(b, arith::SubIOp::create(b, colEnd, colBegin), step);
-  Value mainEnd = arith::SubIOp::create(b, colEnd, remainder);
+  Value remainder = arith::RemUIOp::create(b, arith::SubIOp::create(b, end, begin), step);
+  Value mainEnd = arith::SubIOp::create(b, end, remainder);
   auto main =
-      scf::ForOp::create(b, colBegin, mainEnd, step, initial, [&](OpBuilder &, Location, Value col, ValueRange values) {
+      scf::ForOp::create(b, begin, mainEnd, step, initial, [&](OpBuilder &, Location, Value col, ValueRange values) {
         scf::YieldOp::create(b, body(col, Value(), values));
       });
   Value isRagged = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, remainder, createIndex(b, 0));
@@ -232,6 +258,26 @@ SmallVector<Value> EntryLoops::emitColumns(ArrayRef<Value> initial,
       },
       [&](OpBuilder &, Location) { scf::YieldOp::create(b, main.getResults()); });
   return tail.getResults();
+}
+
+/// Tiles begin at blocks: codes of a block are decoded, computed with and, if entries are stored, encoded before the
+/// next.
+SmallVector<Value> EntryLoops::emitColumns(ArrayRef<Value> initial, VisitColumns body, bool stores) {
+  if (codes.isEmpty())
+    return emitRange(colBegin, colEnd, initial, body);
+  Value step = createIndex(b, codes.getBlock());
+  auto blocks = scf::ForOp::create(
+      b, colBegin, colEnd, step, initial, [&](OpBuilder &, Location, Value begin, ValueRange values) {
+        blockBegin = begin;
+        Value count = arith::MinUIOp::create(b, arith::SubIOp::create(b, colEnd, begin), step);
+        codes.emitDecode(rowAtHand, begin, count);
+        SmallVector<Value> results =
+            emitRange(begin, arith::AddIOp::create(b, begin, count), llvm::to_vector(values), body);
+        if (stores)
+          codes.emitEncode(rowAtHand, begin, count);
+        scf::YieldOp::create(b, results);
+      });
+  return blocks.getResults();
 }
 
 /// What the operand of a fold follows from, down to numbers that the row shares.
@@ -260,7 +306,7 @@ void EntryLoops::emitRowFolds(Value row) {
         entries = arith::SelectOp::create(b, mask, entries, identity);
       return {createFold(b, fold.getKind(), sofar.front(), entries)};
     };
-    Value lanes = emitColumns(identity, foldColumns).front();
+    Value lanes = emitColumns(identity, foldColumns, /*stores=*/false).front();
     Value number = foldLanes(b, fold.getKind(), lanes);
     shared.map(fold.getResult(), vector::BroadcastOp::create(b, vectorF64, number));
   }
@@ -283,6 +329,7 @@ SmallVector<Value> EntryLoops::emitRow(Value row, ValueRange tileAccumulators) {
     shared.map(entry, vector::BroadcastOp::create(b, VectorType::get({length}, entry.getType()), converted));
   }
 
+  rowAtHand = row;
   emitRowFolds(row);
   auto reduceColumns = [&](Value col, Value mask, ValueRange values) {
     Accumulators inner = accumulators;
@@ -290,7 +337,7 @@ SmallVector<Value> EntryLoops::emitRow(Value row, ValueRange tileAccumulators) {
     emitEntries(row, col, mask, inner);
     return carried(inner, true);
   };
-  setCarried(accumulators, emitColumns(carried(accumulators, true), reduceColumns), true);
+  setCarried(accumulators, emitColumns(carried(accumulators, true), reduceColumns, /*stores=*/true), true);
 
   for (auto [reduction, accumulator] : llvm::zip(reductions, accumulators))
     if (reduction.access == Access::Row)
@@ -354,6 +401,7 @@ FailureOr<SmallVector<Value>> EntryLoops::emitTile() {
 FailureOr<func::FuncOp> descent::plan::createSweepKernel(ImplicitLocOpBuilder &b, SweepOp stage, unsigned vectorBits) {
   auto isTile = [](Value buffer) { return cast<BufferType>(buffer.getType()).getCols() == Extent::Tiles; };
   KernelShape shape;
+  shape.scratch = BlockwiseEntries::getScratchType(stage);
   shape.results = llvm::count_if(stage.getPartials(), isTile);
   Kernel kernel = createKernel(b, stage, shape);
   FailureOr<SmallVector<Value>> results = EntryLoops(b, stage, kernel, vectorBits).emitTile();

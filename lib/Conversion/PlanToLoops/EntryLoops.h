@@ -2,6 +2,7 @@
 #ifndef DESCENT_LIB_CONVERSION_PLANTOLOOPS_ENTRYLOOPS_H
 #define DESCENT_LIB_CONVERSION_PLANTOLOOPS_ENTRYLOOPS_H
 
+#include "BlockwiseEntries.h"
 #include "OrientedTile.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -54,14 +55,19 @@ private:
   /// The operations of the region for a vector of entries, those of `needed` if it says something.
   mlir::IRMapping emitValues(mlir::Value row, mlir::Value col, mlir::Value mask,
                              const llvm::SetVector<mlir::Operation *> &needed);
-  /// Visits a row: `body` is given a column, a mask (null for whole vectors), and what it yielded before.
-  llvm::SmallVector<mlir::Value>
-  emitColumns(llvm::ArrayRef<mlir::Value> initial,
-              llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::Value, mlir::ValueRange)> body);
+  /// Is given a column, a mask (null for whole vectors), and what it yielded before.
+  using VisitColumns = llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::Value, mlir::ValueRange)>;
+  llvm::SmallVector<mlir::Value> emitRange(mlir::Value begin, mlir::Value end, llvm::ArrayRef<mlir::Value> initial,
+                                           VisitColumns body);
+  /// Visits a row, and keeps what was stored if `stores` says so.
+  llvm::SmallVector<mlir::Value> emitColumns(llvm::ArrayRef<mlir::Value> initial, VisitColumns body, bool stores);
   void emitRowFolds(mlir::Value row);
+  mlir::Value loadRead(mlir::Value buffer, mlir::Type type, mlir::Value row, mlir::Value col, mlir::Value mask);
+  void storeWrite(mlir::Value entries, mlir::Value buffer, mlir::Value row, mlir::Value col, mlir::Value mask);
   void loadReads(mlir::Value row, mlir::Value col, mlir::Value mask, mlir::IRMapping &values);
   /// What a remainder reduces: the identity where the mask is off.
   llvm::SmallVector<mlir::Value> maskReduced(mlir::Value mask, mlir::ValueRange values);
+  mlir::Value emitRandom(RandomOp op, mlir::Value row, mlir::Value col);
   void foldEntries(mlir::Value row, mlir::Value col, mlir::Value mask, mlir::ValueRange values,
                    Accumulators &accumulators);
   /// What one tile stands for of a sum.
@@ -76,6 +82,8 @@ private:
   int64_t length;                                 // of vectors
   mlir::Value rowBegin, rowEnd, colBegin, colEnd; // of the block
   mlir::Value source, sourceRow, sourceCol, weight;
+  BlockwiseEntries codes;
+  mlir::Value rowAtHand, blockBegin; // of codes: the row, and its block's first column
   OrientedTiles oriented;
   llvm::SmallVector<Reduction> reductions;
   llvm::SmallPtrSet<mlir::Operation *, 8> uniform;

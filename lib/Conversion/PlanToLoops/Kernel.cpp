@@ -19,7 +19,7 @@ Kernel descent::plan::createKernel(ImplicitLocOpBuilder &b, Operation *stage, Ke
   SmallVector<Value> scalars = getScalarOperands(stage);
   SmallVector<Type> types;
   for (Value buffer : buffers)
-    types.push_back(getMemRefType(b.getContext(), cast<BufferType>(buffer.getType()).getElementType()));
+    types.push_back(getMemRefType(b.getContext(), cast<BufferType>(buffer.getType()).getMemoryType()));
   types.append(scalars.size(), b.getF64Type());
   types.append(shape.hasGrid ? 6 : 0, b.getIndexType());
   bool isOriented = readsOriented(stage);
@@ -93,6 +93,10 @@ static Value roundToOdd(ImplicitLocOpBuilder &b, Value value) {
 Value descent::plan::convertFloat(ImplicitLocOpBuilder &b, Value value, Type elementType) {
   unsigned from = getElementTypeOrSelf(value).getIntOrFloatBitWidth(), to = elementType.getIntOrFloatBitWidth();
   Type type = withElementType(value.getType(), elementType);
+  if (elementType.isInteger() && from < to)
+    return arith::ExtSIOp::create(b, type, value);
+  if (elementType.isInteger())
+    return from > to ? Value(arith::TruncIOp::create(b, type, value)) : value;
   // No processor converts between 16 and 64 bits at once.
   if (from == 16 && to == 64)
     value = arith::ExtFOp::create(b, withElementType(type, b.getF32Type()), value);

@@ -48,7 +48,7 @@ mlir::MemRefType getMemRefType(mlir::MLIRContext *context, mlir::Type elementTyp
 
 mlir::Value createIndex(mlir::ImplicitLocOpBuilder &b, int64_t value);
 
-/// `value` in `type`, which is wider or narrower than its own or the same; elements for vectors.
+/// `value` in `type`, which is wider or narrower than its own or the same; elements for vectors. Integers are signed.
 mlir::Value convertFloat(mlir::ImplicitLocOpBuilder &b, mlir::Value value, mlir::Type elementType);
 
 /// Loads `length` entries as numbers of `type`; those without a set bit in `mask`, if there is one, are zero and not

@@ -31,12 +31,14 @@ static std::string identifier(StringRef name) {
 static void emitConstants(const ProgramLayout &layout, StringRef prefix, raw_ostream &os) {
   os << "enum {\n";
   for (auto [index, track] : llvm::enumerate(ArrayRef(layout.tracks).take_front(layout.numGroups)))
-    os << "  " << prefix << "_GROUP_" << constant(TrackOp(track.track).getSymName()) << " = " << index << ",\n";
+    os << "  " << prefix << "_GROUP_" << constant(TrackOp(track.track).getSymName()) << " = " << index << ", /* weight "
+       << track.getWeightType() << ", gradient " << track.getGradientType() << " */\n";
   os << "  " << prefix << "_GROUPS = " << layout.numGroups << ",\n";
   for (const TrackLayout &track : ArrayRef(layout.tracks).take_front(layout.numGroups)) {
     std::string group = (prefix + "_" + constant(TrackOp(track.track).getSymName())).str();
     for (auto [index, state] : llvm::enumerate(track.states))
-      os << "  " << group << "_STATE_" << constant(state.name) << " = " << index << ",\n";
+      os << "  " << group << "_STATE_" << constant(state.name) << " = " << index << ", /* " << state.scope << ' '
+         << state.type << " */\n";
     for (auto [index, input] : llvm::enumerate(track.inputs))
       os << "  " << group << "_INPUT_" << constant(InputOp(input).getName()) << " = " << index << ",\n";
     for (auto [index, factor] : llvm::enumerate(track.factors))

@@ -14,7 +14,8 @@ std::string descent::plan::emitSignature(const ProgramLayout &layout) {
   llvm::raw_string_ostream os(text);
   for (const TrackLayout &track : layout.tracks)
     for (const StateField &state : track.states)
-      os << TrackOp(track.track).getSymName() << ' ' << state.name << ' ' << state.scope << ' ' << state.type << '\n';
+      os << TrackOp(track.track).getSymName() << ' ' << state.name << ' ' << state.scope
+         << (state.block ? std::to_string(state.block) : "") << ' ' << state.type << '\n';
   return text;
 }
 
@@ -93,6 +94,7 @@ static llvm::json::Object describeGroup(const TrackLayout &layout) {
     states.push_back(llvm::json::Object{{"name", state.name},
                                         {"scope", state.scope},
                                         {"type", state.type},
+                                        {"block", int64_t(state.block)},
                                         {"init", stringifyStateInit(state.init)},
                                         {"value", describeNumber(state.value)}});
   for (InputOp input : layout.inputs)

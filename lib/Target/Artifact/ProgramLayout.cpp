@@ -49,8 +49,15 @@ TrackLayout::TrackLayout(TrackOp track)
 void TrackLayout::addState(StateOp state) {
   BufferType type = state.getResult().getType();
   StringRef scope = type.getRows() == Extent::Rows ? "element" : type.getCols() == Extent::Rows ? "row" : "column";
-  states.push_back({state.getName().str(), scope.str(), printType(type.getElementType()), state.getInit(),
-                    state.getValue().convertToDouble()});
+  StateField field = {state.getName().str(), scope.str(), printType(type.getMemoryType()), state.getInit(),
+                      state.getValue().convertToDouble()};
+  if (auto codes = dyn_cast<Q8Type>(type.getElementType()))
+    field.type = ("q8_" + stringifyCodeSign(codes.getSign())).str();
+  if (auto scale = dyn_cast<ScaleType>(type.getElementType())) {
+    field.scope = "block";
+    field.block = scale.getBlock();
+  }
+  states.push_back(field);
 }
 
 unsigned TrackLayout::getState(StringRef name) const {

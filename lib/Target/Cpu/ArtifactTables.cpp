@@ -26,7 +26,7 @@ static_assert(DESCENT_GROUP == int(Reach::Group) && DESCENT_MODEL == int(Reach::
 static_assert(DESCENT_CLASS_MATRIX == int(GroupClass::Matrix) && DESCENT_CLASS_VECTOR == int(GroupClass::Vector));
 static_assert(DESCENT_SLOT_UPDATES == int(Number::Updates) &&
               DESCENT_SLOT_GRADIENT_SCALE == int(Number::GradientScale) && DESCENT_SLOT_ROWS == int(Number::Rows) &&
-              DESCENT_SLOT_STEP == int(Number::Step));
+              DESCENT_SLOT_STEP == int(Number::Step) && DESCENT_SLOT_RANDOM == int(Number::Random));
 static_assert(DESCENT_INIT_PARAMETER == int(StateInit::Parameter));
 
 static constexpr uint32_t none = UINT32_MAX;
@@ -37,7 +37,10 @@ static uint32_t getTypeCode(StringRef type) {
       .Case("f32", DESCENT_F32)
       .Case("bf16", DESCENT_BF16)
       .Case("f16", DESCENT_F16)
-      .Case("i64", DESCENT_I64);
+      .Case("i64", DESCENT_I64)
+      .Case("i16", DESCENT_I16)
+      .Case("q8_signed", DESCENT_Q8_SIGNED)
+      .Case("q8_unsigned", DESCENT_Q8_UNSIGNED);
 }
 
 static uint32_t getTypeCode(Type type) {
@@ -49,7 +52,8 @@ static uint32_t getScopeCode(StringRef scope) {
       .Case("element", DESCENT_SCOPE_ELEMENT)
       .Case("row", DESCENT_SCOPE_ROW)
       .Case("column", DESCENT_SCOPE_COLUMN)
-      .Case("layer", DESCENT_SCOPE_LAYER);
+      .Case("layer", DESCENT_SCOPE_LAYER)
+      .Case("block", DESCENT_SCOPE_BLOCK);
 }
 
 namespace {
@@ -145,7 +149,7 @@ Constant TrackTables::buffer(Value value) const {
   auto panelField = [&](unsigned field) { return Constant::u32(panels ? panels[field] : 0); };
   return Constant::structure({Constant::u32(source), Constant::u32(index), dimension(value, type.getRows()),
                               dimension(value, type.getCols()),
-                              Constant::i64(type.getElementType().getIntOrFloatBitWidth() / 8), panelField(0),
+                              Constant::i64(type.getMemoryType().getIntOrFloatBitWidth() / 8), panelField(0),
                               panelField(1), panelField(2), panelField(3), choice, alternative});
 }
 
@@ -173,6 +177,14 @@ static std::array<int64_t, 5> getTile(Operation *op) {
   return isTall ? std::array<int64_t, 5>{256, 65536} : std::array<int64_t, 5>{8192, 32768};
 }
 
+/// Columns in which a stage's codes share a scale; 0 if it has none.
+static int64_t getCodeBlock(Operation *op) {
+  for (Value buffer : getDistinctBuffers(op))
+    if (auto codes = dyn_cast<Q8Type>(cast<BufferType>(buffer.getType()).getElementType()))
+      return codes.getBlock();
+  return 0;
+}
+
 static Constant emitDomain(Operation *op) {
   Extent rows = Extent::One, cols = Extent::One, inner = Extent::One;
   std::array<int64_t, 5> tile = {};
@@ -180,6 +192,8 @@ static Constant emitDomain(Operation *op) {
     rows = getDomain(op).getRows();
     cols = getDomain(op).getCols();
     tile = getTile(op);
+    // Tiles begin where blocks of codes do.
+    tile[4] = std::max(tile[4], getCodeBlock(op));
   }
   if (auto product = dyn_cast<ProductOp>(op))
     inner = product.getInnerExtent();
@@ -253,7 +267,7 @@ Constant TrackTables::states() {
   for (const StateField &state : layout.states)
     states.push_back(Constant::structure({tables.text(state.name), Constant::u32(getScopeCode(state.scope)),
                                           Constant::u32(getTypeCode(state.type)), Constant::u32(uint32_t(state.init)),
-                                          Constant::u32(0), Constant::f64(state.value)}));
+                                          Constant::u32(state.block), Constant::f64(state.value)}));
   return tables.array(prefix + "states", states);
 }
 

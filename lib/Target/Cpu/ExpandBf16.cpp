@@ -1,6 +1,7 @@
 #include "descent/Target/Cpu/Passes.h"
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
@@ -43,6 +44,17 @@ struct ExpandExtF : OpRewritePattern<arith::ExtFOp> {
   }
 };
 
+/// The bits of x, if nothing but zeros would be dropped: x = bitcast(bits & 0xffff0000).
+static Value getClearedBits(Value x) {
+  auto cast = x.getDefiningOp<arith::BitcastOp>();
+  auto mask = cast ? cast.getIn().getDefiningOp<arith::AndIOp>() : arith::AndIOp();
+  APInt kept;
+  if (!mask || !matchPattern(mask.getRhs(), m_ConstantInt(&kept)) || kept.getBitWidth() != 32 ||
+      kept.countTrailingZeros() < 16)
+    return {};
+  return mask;
+}
+
 /// truncf(x) = (bits(x) + 0x7fff + (bit 16 of x)) >> 16: half of the dropped bits' range, and a tie goes to even.
 struct ExpandTruncF : OpRewritePattern<arith::TruncFOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -52,6 +64,12 @@ struct ExpandTruncF : OpRewritePattern<arith::TruncFOp> {
       return rewriter.notifyMatchFailure(op, "does not round f32 to bf16");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Type i32 = integersLike(op.getType(), 32);
+    if (Value cleared = getClearedBits(op.getIn())) {
+      Value half = arith::ShRUIOp::create(b, cleared, createInteger(b, i32, 16));
+      half = arith::TruncIOp::create(b, integersLike(op.getType(), 16), half);
+      rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), half);
+      return success();
+    }
     Value bits = arith::BitcastOp::create(b, i32, op.getIn());
     Value last = arith::ShRUIOp::create(b, bits, createInteger(b, i32, 16));
     last = arith::AndIOp::create(b, last, createInteger(b, i32, 1));

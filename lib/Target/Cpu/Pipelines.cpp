@@ -40,6 +40,8 @@ void descent::buildLoopsToLLVMPipeline(OpPassManager &passes, const CpuTarget &t
   passes.addPass(createSCFToControlFlowPass());
   passes.addPass(memref::createExpandStridedMetadataPass());
   passes.addPass(createLowerAffinePass());
+  if (target.features.contains("avx512bw"))
+    passes.addPass(createCpuPermuteLookups());
   if (!target.hasFma)
     passes.addPass(createCpuSplitFma());
   // Rounding to bf16 is integer arithmetic, which LLVM would otherwise call a library for; so are rounded divisions.

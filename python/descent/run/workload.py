@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .. import bfloat16
 from ..artifact import Artifact
 from ..layer import Layer
-from ..manifest import DTYPES, Group
+from ..manifest import DTYPES, Group, State
 from ..optimizer import Optimizer
 from .errors import Refused
 from .grouping import assign, group_of_kinds
@@ -63,11 +63,17 @@ def bytes_of(job: Job) -> int:
 
 
 def _bytes_of_tensor(tensor: Tensor, group: Group) -> int:
-    rows, cols = tensor.matrix
-    counts = {"element": tensor.elements, "row": rows * tensor.batch, "column": cols * tensor.batch}
     size = sum(DTYPES[name].itemsize for name in (group.weight, group.gradient, *(i.type for i in group.inputs)))
-    states = sum(counts.get(state.scope, tensor.batch) * DTYPES[state.type].itemsize for state in group.states)
+    states = sum(_numbers_of(tensor, state) * DTYPES[state.type].itemsize for state in group.states)
     return tensor.elements * size + states
+
+
+def _numbers_of(tensor: Tensor, state: State) -> int:
+    rows, cols = tensor.matrix
+    if state.scope == "block":
+        return rows * -(-cols // state.block) * tensor.batch
+    counts = {"element": rows * cols, "row": rows, "column": cols}
+    return counts.get(state.scope, 1) * tensor.batch
 
 
 def available_bytes() -> int:

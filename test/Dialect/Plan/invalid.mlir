@@ -377,7 +377,7 @@ plan.program @scalars_r1_a_value_for_each_result segments 1 {
 
 // -----
 
-// expected-error @below {{a buffer stores f64, f32, bf16 or f16, not 'i32'}}
+// expected-error @below {{a buffer stores f64, f32, bf16, f16, i16, codes or scales, not 'i32'}}
 func.func private @buffers_store_numbers(!plan.buffer<rows, cols, i32>)
 
 // -----
@@ -404,5 +404,21 @@ plan.program @choice_r1_of_one segments 1 {
   plan.track @t class matrix {
     // expected-error @below {{chooses among 1 alternatives, but there are two or more}}
     %c = plan.choice ["plain"]
+  }
+}
+
+// -----
+
+plan.program @random_r1_streams_are_few segments 1 {
+  plan.track @t class any {
+    %m = plan.state "m" init value 0.0 : !plan.buffer<rows, cols, f32>
+    %key = plan.number random
+    plan.sweep over <rows, cols> scalars(%key) writes(%m : !plan.buffer<rows, cols, f32>) {
+    ^bb0(%k: f64):
+      // expected-error @below {{'plan.random' op has stream 4096, but streams are from 0 to 4095}}
+      %bits = plan.random %k stream 4096
+      %x = arith.uitofp %bits : i32 to f32
+      plan.yield %x : f32
+    }
   }
 }

@@ -178,6 +178,35 @@ plan.program @track_r6_a_state_has_a_number_an_element_row_or_column segments 1 
 
 // -----
 
+plan.program @track_r8_codes_have_scales segments 1 {
+  plan.track @t class matrix {
+    // expected-error @below {{'plan.state' op is kept in codes and needs one state of scales for them}}
+    %m = plan.state "m" init value 0.0 : !plan.buffer<rows, cols, !plan.q8<256, signed>>
+  }
+}
+
+// -----
+
+plan.program @track_r8_scales_are_of_codes_with_their_blocks segments 1 {
+  plan.track @t class matrix {
+    %m = plan.state "m" init value 0.0 : !plan.buffer<rows, cols, !plan.q8<256, signed>>
+    // expected-error @below {{scales belong to codes with blocks of the same size}}
+    %s = plan.state "m_scale" init value 0.0 scales %m : !plan.buffer<rows, cols, !plan.q8<256, signed>>
+        : !plan.buffer<rows, cols, !plan.scale<64>>
+  }
+}
+
+// -----
+
+plan.program @track_r8_a_weight_is_no_code segments 1 {
+  plan.track @t class matrix {
+    // expected-error @below {{'plan.weight' op is kept in codes or scales, as only states can be}}
+    %w = plan.weight : !plan.buffer<rows, cols, !plan.q8<256, signed>>
+  }
+}
+
+// -----
+
 plan.program @cut_r1_totals_are_declared segments 2 {
   plan.track @t class matrix {
     %a = plan.factor "a"

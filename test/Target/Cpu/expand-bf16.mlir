@@ -27,3 +27,26 @@ func.func @other_types_are_left(%x: f32) -> f16 {
   %y = arith.truncf %x : f32 to f16
   return %y : f16
 }
+
+// Where nothing is lost, nothing is rounded.
+// CHECK-LABEL: @a_cleared_half_is_cut_off
+// CHECK: %[[KEPT:.*]] = arith.andi
+// CHECK-NOT: arith.cmpf
+// CHECK: arith.shrui %[[KEPT]]
+func.func @a_cleared_half_is_cut_off(%bits: vector<4xi32>) -> vector<4xbf16> {
+  %mask = arith.constant dense<0xffff0000> : vector<4xi32>
+  %kept = arith.andi %bits, %mask : vector<4xi32>
+  %x = arith.bitcast %kept : vector<4xi32> to vector<4xf32>
+  %y = arith.truncf %x : vector<4xf32> to vector<4xbf16>
+  return %y : vector<4xbf16>
+}
+
+// CHECK-LABEL: @half_a_cleared_half_is_rounded
+// CHECK: arith.cmpf uno
+func.func @half_a_cleared_half_is_rounded(%bits: vector<4xi32>) -> vector<4xbf16> {
+  %mask = arith.constant dense<0xffffff00> : vector<4xi32>
+  %kept = arith.andi %bits, %mask : vector<4xi32>
+  %x = arith.bitcast %kept : vector<4xi32> to vector<4xf32>
+  %y = arith.truncf %x : vector<4xf32> to vector<4xbf16>
+  return %y : vector<4xbf16>
+}

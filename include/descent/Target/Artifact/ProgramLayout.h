@@ -12,10 +12,11 @@ namespace descent::plan {
 /// One state of a group, as the caller sees it.
 struct StateField {
   std::string name;
-  std::string scope; // element, row, column or layer
-  std::string type;  // f64, f32, bf16, f16 or i64
+  std::string scope; // element, row, column, layer or block
+  std::string type;  // f64, f32, bf16, f16, i64, i16, q8_signed or q8_unsigned
   StateInit init = StateInit::Value;
   double value = 0;
+  unsigned block = 0; // columns that share a number of scope block
 };
 
 /// The numbers of one track: its buffers, f64 values (slots), states, inputs, factors and stages.

@@ -63,6 +63,16 @@ def CpuMultiplyPairs : Pass<"cpu-multiply-pairs"> {
   let dependentDialects = ["::mlir::vector::VectorDialect", "::mlir::x86vector::X86VectorDialect"];
 }
 
+def CpuPermuteLookups : Pass<"cpu-permute-lookups", "::mlir::ModuleOp"> {
+  let summary = "look up small constant tables by permutations of registers";
+  let description = [{
+    Requires a processor with AVX-512 for words. Turns gathers of 32 f32 with indices of 16 bits from a constant of 64,
+    128 or 256 entries into `vpermi2w` of the entries' halves. Guarantees the same numbers for indices within the
+    table. Leaves other gathers alone. Never fails.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
+}
+
 def CpuMaskIntegers : Pass<"cpu-mask-integers"> {
   let summary = "move 16-bit floats under a mask as integers";
   let description = [{

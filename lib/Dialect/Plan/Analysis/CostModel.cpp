@@ -107,7 +107,7 @@ Traffic descent::plan::getTraffic(Operation *op) {
 Formula descent::plan::getBytes(BufferType type) {
   Formula bytes;
   if (!type.isPartial())
-    bytes.add(type.getElementType().getIntOrFloatBitWidth() / 8.0, {type.getRows(), type.getCols()});
+    bytes.add(type.getEntryBytes(), {type.getRows(), type.getCols()});
   return bytes;
 }
 

@@ -49,10 +49,30 @@ static bool countsBlocks(Extent extent) {
 
 bool BufferType::isPartial() const { return countsBlocks(getRows()) || countsBlocks(getCols()); }
 
+Type BufferType::getMemoryType() const {
+  if (isa<Q8Type>(getElementType()))
+    return IntegerType::get(getContext(), 8);
+  return isa<ScaleType>(getElementType()) ? Type(Float32Type::get(getContext())) : getElementType();
+}
+
+double BufferType::getEntryBytes() const {
+  if (auto q8 = dyn_cast<Q8Type>(getElementType()))
+    return 1.0 + 4.0 / q8.getBlock();
+  return isa<ScaleType>(getElementType()) ? 0.0 : getElementType().getIntOrFloatBitWidth() / 8.0;
+}
+
+Value descent::plan::getScales(Value codes) {
+  for (Operation *user : codes.getUsers())
+    if (auto state = dyn_cast<StateOp>(user))
+      return state.getResult();
+  return {};
+}
+
 LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, Extent rows, Extent cols,
                                  Type elementType, Layout layout) {
-  if (!elementType.isF64() && !elementType.isF32() && !elementType.isBF16() && !elementType.isF16())
-    return emitError() << "a buffer stores f64, f32, bf16 or f16, not " << elementType;
+  if (!elementType.isF64() && !elementType.isF32() && !elementType.isBF16() && !elementType.isF16() &&
+      !elementType.isSignlessInteger(16) && !isa<Q8Type, ScaleType>(elementType))
+    return emitError() << "a buffer stores f64, f32, bf16, f16, i16, codes or scales, not " << elementType;
   if (cols == Extent::Tiles ? rows != Extent::One : countsBlocks(cols))
     return emitError() << "blocks are counted by the first extent of a buffer, tiles by the second of <one, tiles>";
   if (rows == Extent::Tiles)

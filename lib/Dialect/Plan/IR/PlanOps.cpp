@@ -129,7 +129,8 @@ llvm::SmallPtrSet<Operation *, 8> descent::plan::getUniformOps(StageOpInterface 
     return uniform.contains(value.getDefiningOp()) || value.getParentBlock() != body;
   };
   for (Operation &op : body->without_terminator())
-    if (op.getNumRegions() == 0 && !isa<DiagonalOp, RowFoldOp>(op) && llvm::all_of(op.getOperands(), isUniform))
+    if (op.getNumRegions() == 0 && !isa<DiagonalOp, RandomOp, RowFoldOp>(op) &&
+        llvm::all_of(op.getOperands(), isUniform))
       uniform.insert(&op);
   return uniform;
 }
@@ -171,8 +172,11 @@ AlternativeAttr descent::plan::getAlternative(Value buffer) {
 SmallVector<Value> descent::plan::getDistinctBuffers(Operation *op) {
   llvm::SetVector<Value> buffers;
   for (Value operand : op->getOperands())
-    if (isa<BufferType>(operand.getType()))
+    if (auto type = dyn_cast<BufferType>(operand.getType())) {
       buffers.insert(operand);
+      if (isa<Q8Type>(type.getElementType()))
+        buffers.insert(getScales(operand));
+    }
   return buffers.takeVector();
 }
 

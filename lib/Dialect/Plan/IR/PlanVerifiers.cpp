@@ -16,6 +16,12 @@ static BufferType bufferType(Value value) { return cast<BufferType>(value.getTyp
 
 /// Whether numbers of `wide` can hold what memory of type `storage` holds.
 static bool isComputeTypeOf(Type wide, Type storage) {
+  if (isa<Q8Type>(storage))
+    return wide.isF32();
+  if (isa<ScaleType>(storage))
+    return false;
+  if (storage.isInteger() || wide.isInteger())
+    return storage.isInteger(16) && wide.isInteger(32);
   return (wide.isF32() || wide.isF64()) && wide.getIntOrFloatBitWidth() >= storage.getIntOrFloatBitWidth();
 }
 
@@ -56,7 +62,7 @@ static LogicalResult verifyArguments(StageOpInterface stage) {
     if (!isComputeTypeOf(type, bufferType(buffer).getElementType()))
       return stage->emitOpError("region argument ")
              << source + index << " has type " << type << ", which does not hold an entry of " << buffer.getType()
-             << "; stages compute in f32 or f64";
+             << "; stages compute in f32 or f64, with i16 in i32";
   }
   for (unsigned index = source + reads.size(); index < body->getNumArguments(); ++index)
     if (!body->getArgument(index).getType().isF64())
@@ -77,8 +83,9 @@ static LogicalResult verifyYield(StageOpInterface stage) {
                                       << stage.getStageReductions().size() << " reductions";
   for (auto [value, buffer] : llvm::zip(yield.getValues(), writes))
     if (!isComputeTypeOf(value.getType(), bufferType(buffer).getElementType()))
-      return stage->emitOpError("yields ") << value.getType() << " for " << buffer.getType()
-                                           << "; stages compute in f32 or f64, at least as wide as the storage";
+      return stage->emitOpError("yields ")
+             << value.getType() << " for " << buffer.getType()
+             << "; stages compute in f32 or f64, at least as wide as the storage, with i16 in i32";
   // (R5)
   for (Value value : yield.getValues().drop_front(writes.size()))
     if (!value.getType().isF64())
@@ -170,6 +177,13 @@ LogicalResult DiagonalOp::verify() {
   // (R1)
   if (domain.getRows() != domain.getCols())
     return emitOpError("needs a square domain, but the stage has ") << domain;
+  return success();
+}
+
+LogicalResult RandomOp::verify() {
+  // (R1)
+  if (int64_t stream = getStream(); stream < 0 || stream > 4095)
+    return emitOpError("has stream ") << stream << ", but streams are from 0 to 4095";
   return success();
 }
 
@@ -294,6 +308,23 @@ static LogicalResult verifyExtents(Operation &op) {
                                          << (isa<StateOp>(op) ? ", <one, rows> or <one, cols>" : "");
 }
 
+static LogicalResult verifyCodes(Operation &op) {
+  auto type = op.getNumResults() == 1 ? dyn_cast<BufferType>(op.getResult(0).getType()) : BufferType();
+  auto q8 = type ? dyn_cast<Q8Type>(type.getElementType()) : Q8Type();
+  auto scale = type ? dyn_cast<ScaleType>(type.getElementType()) : ScaleType();
+  auto state = dyn_cast<StateOp>(op);
+  Value codes = state ? state.getCodes() : Value();
+  // (R8)
+  if ((q8 || scale) && !state)
+    return op.emitOpError("is kept in codes or scales, as only states can be");
+  if (q8 && llvm::count_if(op.getUsers(), llvm::IsaPred<StateOp>) != 1)
+    return op.emitOpError("is kept in codes and needs one state of scales for them");
+  auto scaled = codes ? dyn_cast<Q8Type>(cast<BufferType>(codes.getType()).getElementType()) : Q8Type();
+  if (bool(codes) != bool(scale) || (scale && (!scaled || scaled.getBlock() != scale.getBlock())))
+    return op.emitOpError("holds ") << type << "; scales belong to codes with blocks of the same size";
+  return success();
+}
+
 static LogicalResult verifyKeep(KeepOp keep, Names &names) {
   auto states = keep->getParentOfType<TrackOp>().getBody()->getOps<LayerStateOp>();
   // (R4)
@@ -338,7 +369,8 @@ LogicalResult TrackOp::verifyRegions() {
     auto scratch = dyn_cast<ScratchOp>(op);
     auto keep = dyn_cast<KeepOp>(op);
     if ((scratch && failed(verifyScratch(scratch, segments))) || (keep && failed(verifyKeep(keep, names))) ||
-        failed(verifyGiven(op, names)) || failed(verifyExtents(op)) || failed(verifyAlternative(op, choices)))
+        failed(verifyGiven(op, names)) || failed(verifyExtents(op)) || failed(verifyAlternative(op, choices)) ||
+        failed(verifyCodes(op)))
       return failure();
   }
   return success();

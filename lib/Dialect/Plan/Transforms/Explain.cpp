@@ -30,6 +30,7 @@ private:
   void printAlternative(AlternativeAttr alternative, const Formula &cost);
   void printWinners(unsigned choice, ArrayRef<Formula> costs);
   void printMemory();
+  void printTypes();
 
   TrackOp track;
   raw_ostream &os;
@@ -181,6 +182,22 @@ void TrackReport::printMemory() {
     (scratch.getLifetime() == Lifetime::Worker ? worker : layer) += getBytes(scratch.getResult().getType());
   os << llvm::formatv("  states: {0} bytes a parameter ({1} a layer); scratch: {2} bytes a worker, {3} a layer\n",
                       perParameter.str(), states.str(), worker.str(), layer.str());
+  printTypes();
+}
+
+/// What the caller's memory holds, unless it is all of one type.
+void TrackReport::printTypes() {
+  llvm::SetVector<Type> types;
+  std::string text;
+  llvm::raw_string_ostream list(text);
+  for (Operation &op : *track.getBody())
+    if (isa<WeightOp, GradientOp, InputOp, StateOp>(op)) {
+      Type type = cast<BufferType>(op.getResult(0).getType()).getElementType();
+      types.insert(type);
+      list << (text.empty() ? " " : ", ") << buffers.lookup(op.getResult(0)) << ' ' << type;
+    }
+  if (types.size() > 1)
+    os << "  stored:" << text << "\n";
 }
 
 void TrackReport::print() {

@@ -3,6 +3,7 @@
 #define DESCENT_DIALECT_DESCENT_IR_DESCENTRULES_TD
 
 include "descent/Dialect/Descent/IR/DescentNorms.td"
+include "descent/Dialect/Descent/IR/DescentStorage.td"
 include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/RegionKindInterface.td"
@@ -161,9 +162,11 @@ def Descent_RecipeOp : Descent_Op<"recipe", [Symbol, IsolatedFromAbove, NoTermin
     }
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name);
+  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<Descent_StorageAttr>:$storage);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let assemblyFormat = [{
+    $sym_name (`storage` `=` qualified($storage)^)? attr-dict-with-keyword $body
+  }];
   let hasRegionVerifier = 1;
 }
 
@@ -172,7 +175,8 @@ def Descent_GroupOp : Descent_Op<"group", [HasParent<"RecipeOp">, DeclareOpInter
   let description = [{
     The dictionary gives hyperparameters other defaults. `stored` says which axis of a stored matrix is the layer's
     output: `out_in` (PyTorch, llm.c) or `in_out` (Flax, HF Conv1D, embedding tables). It has no default where the rule
-    or its norm depends on it, since a wrong guess silently inverts shape factors.
+    or its norm depends on it, since a wrong guess silently inverts shape factors. `storage` says what lies in memory; a
+    group without it has the recipe's, and a recipe without it the compilation's.
 
     Rules:
     * (R1) `uses` names a rule of this module.
@@ -183,13 +187,15 @@ def Descent_GroupOp : Descent_Op<"group", [HasParent<"RecipeOp">, DeclareOpInter
     * (R6) every hyperparameter without a default is given.
   }];
   let arguments = (ins StrAttr:$name, FlatSymbolRefAttr:$rule, OptionalAttr<Descent_NormAttrInterface>:$norm,
-    Descent_GroupClass:$group_class, OptionalAttr<Descent_Stored>:$stored, OptionalAttr<DictionaryAttr>:$hypers);
+    Descent_GroupClass:$group_class, OptionalAttr<Descent_Stored>:$stored, OptionalAttr<Descent_StorageAttr>:$storage,
+    OptionalAttr<DictionaryAttr>:$hypers);
   let extraClassDeclaration = [{
     /// The dictionary's part of verification.
     ::llvm::LogicalResult verifyHypers(OptimizerOp rule);
   }];
   let assemblyFormat = [{
-    $name `uses` $rule (`norm` `=` $norm^)? `class` $group_class (`stored` $stored^)? ($hypers^)? attr-dict-with-keyword
+    $name `uses` $rule (`norm` `=` $norm^)? `class` $group_class (`stored` $stored^)?
+    (`storage` `=` qualified($storage)^)? ($hypers^)? attr-dict-with-keyword
   }];
 }
 

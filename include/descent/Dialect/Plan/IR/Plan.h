@@ -76,7 +76,10 @@ AlternativeAttr getAlternative(mlir::Operation *op);
 /// The alternative that alone uses a buffer, or null.
 AlternativeAttr getAlternative(mlir::Value buffer);
 
-/// The buffers that an operation uses, each once, in the order of its operands.
+/// The scales of a state that is kept in codes.
+mlir::Value getScales(mlir::Value codes);
+
+/// The buffers that an operation uses, each once, in the order of its operands; codes are followed by their scales.
 llvm::SmallVector<mlir::Value> getDistinctBuffers(mlir::Operation *op);
 
 /// The numbers that an operation uses, in the order of its operands.

@@ -63,7 +63,8 @@ def Plan_Number : Plan_I32Enum<"Number", "a number that the driver knows", [
   I32EnumAttrCase<"Step", 2, "step">,
   I32EnumAttrCase<"Updates", 3, "updates">,
   I32EnumAttrCase<"Loss", 4, "loss">,
-  I32EnumAttrCase<"GradientScale", 5, "gradient_scale">
+  I32EnumAttrCase<"GradientScale", 5, "gradient_scale">,
+  I32EnumAttrCase<"Random", 10, "random">
 ]>;
 
 def Plan_StateInit : Plan_I32Enum<"StateInit", "the initial content of a state", [
@@ -101,12 +102,38 @@ def Plan_AlternativeAttr : AttrDef<Plan_Dialect, "Alternative"> {
   let assemblyFormat = "`<` $choice `,` $index `>`";
 }
 
+def Plan_CodeSign : Plan_I32Enum<"CodeSign", "which numbers 8-bit codes stand for", [
+  I32EnumAttrCase<"Signed", 0, "signed">, I32EnumAttrCase<"Unsigned", 1, "unsigned">
+]>;
+
+def Plan_Q8Type : TypeDef<Plan_Dialect, "Q8"> {
+  let mnemonic = "q8";
+  let summary = "an 8-bit code; a block of a row has one scale";
+  let description = [{
+    `!plan.q8<256, signed>`: an entry is the number that the code stands for, times the scale of its block of 256
+    columns. The scales are a buffer of `!plan.scale<256>` of their own. Stages compute with such entries in f32.
+  }];
+  let parameters = (ins "int64_t":$block, EnumParameter<Plan_CodeSign>:$sign);
+  let assemblyFormat = "`<` $block `,` $sign `>`";
+}
+
+def Plan_ScaleType : TypeDef<Plan_Dialect, "Scale"> {
+  let mnemonic = "scale";
+  let summary = "the scales of blocks of codes";
+  let description = [{
+    A buffer `<rows, cols, !plan.scale<256>>` holds an f32 for each block of 256 columns of a row, the last one shorter.
+  }];
+  let parameters = (ins "int64_t":$block);
+  let assemblyFormat = "`<` $block `>`";
+}
+
 def Plan_BufferType : TypeDef<Plan_Dialect, "Buffer"> {
   let mnemonic = "buffer";
   let summary = "memory of one layer: two extents and a storage type";
   let description = [{
     A matrix in memory whose second axis is contiguous, `!plan.buffer<rows, cols, bf16>`; one-dimensional data has `one`
-    row. The storage type may differ from the type that a stage computes with: loads and stores convert.
+    row. The storage type may differ from the type that a stage computes with: loads and stores convert. Stages compute
+    in f32 or f64; an i16, which holds half of a number, is an i32 there.
 
     With the layout `panels` it is a right factor that `plan.pack` has rearranged for products: `<outer, inner, f32,
     panels>` holds an entry for each index of the outer extent and of the one that is summed over. How wide panels are
@@ -127,6 +154,10 @@ def Plan_BufferType : TypeDef<Plan_Dialect, "Buffer"> {
     bool isPartial() const;
     /// Whether this is a packed right factor.
     bool isPanels() const { return getLayout() == Layout::Panels; }
+    /// What an element is in memory: an i8 for a code, an f32 for a scale.
+    ::mlir::Type getMemoryType() const;
+    /// Bytes that an entry takes in memory. Scales count with the codes that they belong to.
+    double getEntryBytes() const;
     /// The domain with these extents.
     DomainAttr getDomain() const { return DomainAttr::get(getContext(), getRows(), getCols()); }
   }];

@@ -3,6 +3,7 @@
 #define DESCENT_DIALECT_PLAN_IR_PLANOPS_TD
 
 include "descent/Dialect/Plan/IR/PlanDialect.td"
+include "descent/Dialect/Plan/IR/PlanEntryOps.td"
 include "descent/Dialect/Plan/IR/PlanTrackOps.td"
 include "mlir/IR/RegionKindInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
@@ -236,31 +237,6 @@ def Plan_YieldOp : Plan_Op<"yield", [Pure, Terminator, ParentOneOf<["SweepOp", "
   let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
 }
 
-def Plan_DiagonalOp : Plan_Op<"diagonal", [Pure, ParentOneOf<["SweepOp", "ProductOp"]>]> {
-  let summary = "1 where the entry's row and column are the same, 0 elsewhere";
-  let description = [{
-    The entry of the identity matrix in the region of a stage.
-
-    Rules:
-    * (R1) the domain of the stage is square.
-
-    ```mlir
-    plan.program @example segments 1 {
-      plan.track @all class matrix {
-        %i = plan.scratch worker : !plan.buffer<short, short, f32>
-        plan.sweep over <short, short> writes(%i : !plan.buffer<short, short, f32>) {
-          %one = plan.diagonal : f32
-          plan.yield %one : f32
-        }
-      }
-    }
-    ```
-  }];
-  let results = (outs AnyTypeOf<[F32, F64]>:$result);
-  let assemblyFormat = "attr-dict `:` type($result)";
-  let hasVerifier = 1;
-}
-
 def Plan_CombineOp : Plan_Op<"combine"> {
   let summary = "folds the tiles' partial results to one number";
   let description = [{
@@ -441,6 +417,7 @@ def Plan_TrackOp : Plan_Op<"track", [Symbol, HasParent<"ProgramOp">, NoTerminato
     * (R6) the weight, the gradient and inputs have the extents `<rows, cols>`; states these, `<one, rows>` or `<one,
       cols>`.
     * (R7) only operations that do work belong to an alternative, and it is one of a choice of the track.
+    * (R8) a state in codes has one state of scales, with blocks of the same size, and only such a state has scales.
 
     ```mlir
     plan.program @example segments 1 {

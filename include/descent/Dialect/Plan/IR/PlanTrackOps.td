@@ -45,10 +45,25 @@ def Plan_InputOp : Plan_GivenOp<"input", [{getName()}]> {
 }
 def Plan_StateOp : Plan_GivenOp<"state", [{getName()}]> {
   let summary = "a state in the caller's memory";
-  let description = [{ Of element scope, or with one number a row or column. }];
-  let arguments = (ins StrAttr:$name, Plan_StateInit:$init, DefaultValuedAttr<F64Attr, "0.0">:$value);
+  let description = [{
+    Of element scope, or with one number a row or column. A state in 8-bit codes has another one that holds its scales:
+
+    ```mlir
+    plan.program @example segments 1 {
+      plan.track @all class any {
+        %m = plan.state "m" init value 0.0 : !plan.buffer<rows, cols, !plan.q8<256, signed>>
+        %s = plan.state "m_scale" init value 0.0 scales %m : !plan.buffer<rows, cols, !plan.q8<256, signed>>
+            : !plan.buffer<rows, cols, !plan.scale<256>>
+      }
+    }
+    ```
+  }];
+  let arguments = (ins StrAttr:$name, Plan_StateInit:$init, DefaultValuedAttr<F64Attr, "0.0">:$value,
+    Optional<Plan_BufferType>:$codes);
   let results = (outs Plan_BufferType:$result);
-  let assemblyFormat = "$name `init` $init $value attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    $name `init` $init $value (`scales` $codes^ `:` type($codes))? attr-dict `:` type($result)
+  }];
 }
 def Plan_OperandOp : Plan_GivenOp<"operand", [{getName()}]> {
   let summary = "memory of the caller of a library";
@@ -89,8 +104,9 @@ def Plan_ScratchOp : Plan_GivenOp<"scratch", [{"scratch"}]> {
 def Plan_NumberOp : Plan_GivenOp<"number", [{stringifyNumber(getNumber())}], [Pure]> {
   let summary = "a number that the driver knows";
   let description = [{
-    The extents of the layer, the caller's step, the count of this layer's updates with this one, the loss, or the
-    factor that every gradient is multiplied by.
+    The extents of the layer, the caller's step, the count of this layer's updates with this one, the loss, the factor
+    that every gradient is multiplied by, or the key of this step's random numbers (a whole number below 2^52, of the
+    plan's seed, the step, the layer's id and the batch member).
   }];
   let arguments = (ins Plan_Number:$number);
   let results = (outs F64:$result);

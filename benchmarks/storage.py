@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Elements a second of AdamW under storage policies, beside AdamW in f32.
+
+    .venv/bin/python3 benchmarks/storage.py [--elements N] [--threads 1,2] [--rounds N] [--json FILE]
+
+Policies take turns in one process, on 16 matrices each; the numbers are medians over rounds, the ratio is the median of
+the rounds' ratios. Bytes an element are those that a step moves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import machine
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "python"))
+os.environ.setdefault("DESCENT_BUILD", str(ROOT / "build"))
+
+import descent
+from descent.manifest import DTYPES
+
+# Policy, and the bytes of weight, gradient and states that a step reads and writes.
+POLICIES = {
+    "f32": 28.0,
+    "bf16": 22.0,
+    "param = bf16, rounding = stochastic": 22.0,
+    "param = bf16, master = remainder": 26.0,
+    "param = bf16, states = bf16, rounding = stochastic": 14.0,
+    "param = f32, states = q8": 16.0625,
+    "param = bf16, states = q8": 10.0625,
+    "param = bf16, states = q8, rounding = stochastic": 10.0625,
+}
+MATRICES = 16
+HYPER = {"lr": 1e-3, "weight_decay": 0.1}
+
+
+class Contender:
+    def __init__(self, policy: str, artifact: descent.Artifact, side: int, threads: int) -> None:
+        (group,) = artifact.groups
+        self.policy, self.step_number, self.seconds = policy, 0, 0.0
+        layers = []
+        for index in range(MATRICES):
+            arrays = []
+            for scale, name in ((0.02, group.weight), (1e-3, group.gradient)):
+                values = np.random.default_rng(index).standard_normal((side, side), dtype=np.float32) * scale
+                is_bf16 = DTYPES[name] == np.uint16
+                arrays.append(descent.bfloat16.to_bfloat16(values) if is_bf16 else values.astype(DTYPES[name]))
+            layers.append(descent.Layer(f"w{index}", *arrays))
+        self.optimizer = artifact.optimizer(layers, threads=threads, seed=1)
+
+    def step(self) -> None:
+        self.step_number += 1
+        start = time.perf_counter()
+        self.optimizer.step(self.step_number, hyper=HYPER)
+        self.seconds = time.perf_counter() - start
+
+
+def measure(artifacts: dict[str, descent.Artifact], side: int, threads: int, rounds: int) -> list[dict[str, Any]]:
+    contenders = [Contender(policy, artifact, side, threads) for policy, artifact in artifacts.items()]
+    seconds: dict[str, list[float]] = {policy: [] for policy in artifacts}
+    for number in range(rounds + 1):
+        for contender in contenders:
+            contender.step()
+            if number > 0:  # the first round touches memory for the first time
+                seconds[contender.policy].append(contender.seconds)
+    elements = MATRICES * side * side
+    rows = []
+    for policy, times in seconds.items():
+        ratio = statistics.median(a / b for a, b in zip(seconds["f32"], times, strict=True))
+        rate = elements / statistics.median(times)
+        rows.append({"policy": policy, "threads": threads, "elements": elements, "elements_per_second": rate,
+                     "bytes_per_second": rate * POLICIES[policy], "times_f32": ratio})
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--elements", type=int, default=64 << 20)
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    side = math.isqrt(options.elements // MATRICES)
+    with tempfile.TemporaryDirectory() as folder:
+        artifacts = {}
+        for index, policy in enumerate(POLICIES):
+            output = Path(folder) / f"adamw{index}.so"
+            artifacts[policy] = descent.compile("adamw", output, "--storage", policy)
+        rows = []
+        for threads in map(int, options.threads.split(",")):
+            rows += measure(artifacts, side, threads, options.rounds)
+    print(f"{'policy':52} {'threads':>7} {'elements/s':>11} {'GB/s':>6} {'x f32':>6}")
+    for row in rows:
+        print(f"{row['policy']:52} {row['threads']:7} {row['elements_per_second']:11.3g} "
+              f"{row['bytes_per_second'] / 1e9:6.1f} {row['times_f32']:6.2f}")
+    if options.json:
+        options.json.write_text(json.dumps({"machine": machine.describe(), "rows": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
