@@ -10,6 +10,7 @@ the rounds' ratios. Bytes an element are those that a step moves.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import os
@@ -45,18 +46,21 @@ MATRICES = 16
 HYPER = {"lr": 1e-3, "weight_decay": 0.1}
 
 
+@functools.cache
+def numbers(side: int, scale: float, type_name: str) -> Any:
+    values = np.random.default_rng(0).standard_normal((side, side), dtype=np.float32) * np.float32(scale)
+    is_bf16 = DTYPES[type_name] == np.uint16
+    return descent.bfloat16.to_bfloat16(values) if is_bf16 else values.astype(DTYPES[type_name])
+
+
 class Contender:
     def __init__(self, policy: str, artifact: descent.Artifact, side: int, threads: int) -> None:
         (group,) = artifact.groups
         self.policy, self.step_number, self.seconds = policy, 0, 0.0
         layers = []
         for index in range(MATRICES):
-            arrays = []
-            for scale, name in ((0.02, group.weight), (1e-3, group.gradient)):
-                values = np.random.default_rng(index).standard_normal((side, side), dtype=np.float32) * scale
-                is_bf16 = DTYPES[name] == np.uint16
-                arrays.append(descent.bfloat16.to_bfloat16(values) if is_bf16 else values.astype(DTYPES[name]))
-            layers.append(descent.Layer(f"w{index}", *arrays))
+            weight, gradient = numbers(side, 0.02, group.weight), numbers(side, 1e-3, group.gradient)
+            layers.append(descent.Layer(f"w{index}", weight.copy(), gradient.copy()))
         self.optimizer = artifact.optimizer(layers, threads=threads, seed=1)
 
     def step(self) -> None:
