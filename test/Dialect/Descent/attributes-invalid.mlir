@@ -1,5 +1,10 @@
 // RUN: descent-opt %s -split-input-file -verify-diagnostics
 
+// expected-error @below {{'#descent.newton_schulz' needs 1 to 32 steps, found 9223372036854775807}}
+func.func private @f() attributes {m = #descent.newton_schulz<jordan, steps = 9223372036854775807>}
+
+// -----
+
 // expected-error @below {{'#descent.newton_schulz' needs 1 to 32 steps, found 0}}
 func.func private @no_steps() attributes {m = #descent.newton_schulz<jordan, steps = 0>}
 

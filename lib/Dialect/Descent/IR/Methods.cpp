@@ -122,6 +122,9 @@ std::string NewtonSchulzAttr::describe() const {
 //===----------------------------------------------------------------------===//
 
 namespace {
+/// No list needs more to converge.
+static constexpr int64_t mostSteps = 32;
+
 /// How many steps may share one Gram matrix: the first ones, whose matrix is small, and later ones.
 struct BlockLengths {
   int64_t first, later;
@@ -151,7 +154,8 @@ static BlockLengths getBlockLengths(Coefficients coefficients, FloatType compute
 SmallVector<int64_t> NewtonSchulzAttr::getDefaultRestarts(Coefficients coefficients, int64_t steps, FloatType compute) {
   auto [first, later] = getBlockLengths(coefficients, compute);
   SmallVector<int64_t> restarts;
-  for (int64_t step = first; step < steps; step += later)
+  // Parsing asks before the number of steps is verified.
+  for (int64_t step = first; step < std::min(steps, mostSteps); step += later)
     restarts.push_back(step);
   return restarts;
 }
@@ -208,8 +212,8 @@ static LogicalResult verifySteps(EmitError emitError, Coefficients coefficients,
   for (Real number : rows)
     if (!std::isfinite(number))
       return emitError() << "'#descent.newton_schulz' needs finite coefficients";
-  if (steps < 1 || steps > 32)
-    return emitError() << "'#descent.newton_schulz' needs 1 to 32 steps, found " << steps;
+  if (steps < 1 || steps > mostSteps)
+    return emitError() << "'#descent.newton_schulz' needs 1 to " << mostSteps << " steps, found " << steps;
   std::optional<int64_t> most = getMostSteps(coefficients, rows);
   if (most && steps > *most)
     return emitError() << "'#descent.newton_schulz<" << (isExplicit ? "[...]" : stringifyCoefficients(coefficients))

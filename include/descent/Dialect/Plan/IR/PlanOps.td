@@ -79,8 +79,8 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
           %s = arith.truncf %l : f64 to f32
           %u = arith.mulf %gi, %s : f32
           %w1 = arith.subf %wi, %u : f32
-          %x = arith.extf %gi : f32 to f64
-          %xx = arith.mulf %x, %x : f64
+          %gx = arith.extf %gi : f32 to f64
+          %xx = arith.mulf %gx, %gx : f64
           plan.yield %w1, %xx : f32, f64
         }
         plan.sweep over <short, long> reads(%g : !plan.buffer<rows, cols, f32>)
