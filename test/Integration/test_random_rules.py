@@ -69,8 +69,9 @@ def sum_squares(a: Value, axis: int | None) -> Value:
     return np.sum(np.square(a), axis=axis)
 
 
-def add_product(rule: Rule, x: str) -> str:
-    """squash(X X^T) X on the orientation with the short side first, and back."""
+def add_product(rule: Rule, x: str, other: str, first: bool) -> str:
+    """squash(X X^T + Y X^T) X on the orientation with the short side first, and back; Y X^T, which is not symmetric,
+    is computed first or last."""
     wide, square = MATRIX[:-1] + ", #descent.dims<short, long>>", MATRIX[:-1] + ", #descent.dims<short, short>>"
 
     def turn(a: npt.NDArray[np.float64], tall: bool) -> npt.NDArray[np.float64]:
@@ -80,10 +81,21 @@ def add_product(rule: Rule, x: str) -> str:
         rows, cols = np.shape(w)
         return bool(rows > cols)
 
-    o = rule.add(f"descent.orient %{x} : {MATRIX} to {wide}", wide, each(lambda a, w: turn(a, is_tall(w))), x, "w")
-    gram = rule.add(f"descent.product %{o}, %{o} transposed symmetric : {wide}, {wide} to {square}", square,
-                    each(lambda a: a @ a.T), o)
-    small = add_squash(rule, gram)
+    def orient(matrix: str) -> str:
+        return rule.add(f"descent.orient %{matrix} : {MATRIX} to {wide}", wide,
+                        each(lambda a, w: turn(a, is_tall(w))), matrix, "w")
+
+    def square_product(left: str, right: str, symmetric: str = "") -> str:
+        return rule.add(f"descent.product %{left}, %{right} transposed{symmetric} : {wide}, {wide} to {square}", square,
+                        each(lambda a, b: a @ b.T), left, right)
+
+    o = orient(x)
+    cross = square_product(orient(other), o) if first else ""
+    gram = square_product(o, o, " symmetric")
+    cross = cross or square_product(orient(other), o)
+    small = rule.add(f"arith.addf %{gram}, %{cross} : {square}", square, each(np.add), gram, cross)
+    rule.add(f"descent.inner %{gram}, %{cross} : {square}", NUMBER, each(lambda a, b: float(np.sum(a * b))), gram, cross)
+    small = add_squash(rule, small)
     y = rule.add(f"descent.product %{small}, %{o} : {square}, {wide} to {wide}", wide, each(np.matmul), small, o)
     y = add_squash(rule, y)
     return rule.add(f"descent.orient %{y} : {wide} to {MATRIX}", MATRIX, each(lambda a, w: turn(a, is_tall(w))), y, "w")
@@ -128,7 +140,7 @@ def add_random(rule: Rule, random: np.random.Generator) -> None:
         rule.lines.append(f"  %{truth} = arith.cmpf ogt, %{x}, %{y} : {MATRIX}")
         rule.add(f"arith.select %{truth}, %{x}, %{y} : tensor<?x?xi1>, {MATRIX}", MATRIX, each(np.maximum), x, y)
     elif choice == 6:
-        add_product(rule, pick(MATRIX))
+        add_product(rule, pick(MATRIX), pick(MATRIX), bool(random.integers(2)))
     elif choice == 7:
         add_scaled_sum(rule, pick(MATRIX), pick(NUMBER, ROWS, COLS))
     else:

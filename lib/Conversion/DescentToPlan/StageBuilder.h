@@ -39,6 +39,7 @@ private:
   mlir::Value reduced(mlir::Operation *reduction);
   mlir::Value createPartials(mlir::Operation *reduction);
   void createStage(mlir::Region &region, llvm::ArrayRef<mlir::Value> partials, mlir::ArrayAttr kinds);
+  bool isSymmetricStage();
   mlir::Value getWritable(mlir::Value buffer);
   void createCopy(mlir::Value from, mlir::Value to);
   void createCombines(llvm::ArrayRef<mlir::Value> partials);
