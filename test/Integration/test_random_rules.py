@@ -94,7 +94,8 @@ def add_product(rule: Rule, x: str, other: str, first: bool) -> str:
     gram = square_product(o, o, " symmetric")
     cross = cross or square_product(orient(other), o)
     small = rule.add(f"arith.addf %{gram}, %{cross} : {square}", square, each(np.add), gram, cross)
-    rule.add(f"descent.inner %{gram}, %{cross} : {square}", NUMBER, each(lambda a, b: float(np.sum(a * b))), gram, cross)
+    rule.add(f"descent.inner %{gram}, %{cross} : {square}", NUMBER, each(lambda a, b: float(np.sum(a * b))), gram,
+             cross)
     small = add_squash(rule, small)
     y = rule.add(f"descent.product %{small}, %{o} : {square}, {wide} to {wide}", wide, each(np.matmul), small, o)
     y = add_squash(rule, y)

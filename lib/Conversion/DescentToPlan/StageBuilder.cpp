@@ -203,8 +203,8 @@ void StageBuilder::createStage(Region &region, ArrayRef<Value> partials, ArrayAt
   Value rhs = product.getLhs() == product.getRhs() ? lhs : track.getWholeBuffer(product.getRhs(), loc, key.alternative);
   if (!lhs || !rhs)
     return track.reportUnplaced(product.getLoc());
-  auto op = plan::ProductOp::create(outer, loc, lhs, rhs, product.getTransposed(), isSymmetricStage(), domain,
-                                    reads, scalars, written, partials, /*packed=*/Value(), kinds, FlatSymbolRefAttr());
+  auto op = plan::ProductOp::create(outer, loc, lhs, rhs, product.getTransposed(), isSymmetricStage(), domain, reads,
+                                    scalars, written, partials, /*packed=*/Value(), kinds, FlatSymbolRefAttr());
   op.getBodyRegion().takeBody(region);
   markAlternative(op, key.alternative);
   for (auto [write, buffer] : llvm::zip(writes, written))
@@ -216,8 +216,7 @@ void StageBuilder::createStage(Region &region, ArrayRef<Value> partials, ArrayAt
 bool StageBuilder::isSymmetricStage() {
   auto writesSymmetric = [](const Write &write) { return isSymmetric(write.value); };
   auto reducesSymmetric = [](Operation *reduction) { return llvm::all_of(reduction->getOperands(), isSymmetric); };
-  return product.getSymmetric() && llvm::all_of(writes, writesSymmetric) &&
-         llvm::all_of(reductions, reducesSymmetric);
+  return product.getSymmetric() && llvm::all_of(writes, writesSymmetric) && llvm::all_of(reductions, reducesSymmetric);
 }
 
 /// A product writes codes by way of scratch: its tiles do not begin at blocks.

@@ -17,7 +17,6 @@ bool descent::isSymmetric(Value matrix) {
     return !isa<RankedTensorType>(broadcast.getOperand().getType());
   if (!isa<ChooseOp>(op) && !OpTrait::hasElementwiseMappableTraits(op))
     return false;
-  return llvm::all_of(op->getOperands(), [](Value operand) {
-    return !isa<RankedTensorType>(operand.getType()) || isSymmetric(operand);
-  });
+  return llvm::all_of(op->getOperands(),
+                      [](Value operand) { return !isa<RankedTensorType>(operand.getType()) || isSymmetric(operand); });
 }
