@@ -31,13 +31,14 @@ def describe_job(job: Job, shapes: str) -> list[str]:
 
 def describe_check(findings: Sequence[Finding], steps: int) -> list[str]:
     good = verdict(findings)
-    lines = [f"check: {'equals' if good else 'DIFFERS FROM'} storage f64 after {steps} steps, within rounding"]
+    lines = [f"check: {'equals' if good else 'DIFFERS FROM'} storage f64 in {steps} steps, within rounding"]
     for finding in findings[:SHOWN_FINDINGS] if not good else findings[:1]:
         entry = ", ".join(map(str, finding.entry))
         flips = f"; {finding.flips} entries beyond a jump" if finding.flips else ""
+        of_state = f"{finding.state} of " if finding.state else ""
         lines.append(
-            f"  worst entry: {finding.tensor}[{entry}] is {finding.found:.9g}, f64 has {finding.wanted:.9g}; "
-            f"{finding.share:.2g} of the bound{flips}"
+            f"  worst entry: {of_state}{finding.tensor}[{entry}] is {finding.found:.9g} after step {finding.step}, "
+            f"f64 has {finding.wanted:.9g}; {finding.share:.2g} of the bound{flips}"
         )
     return lines
 
@@ -105,6 +106,8 @@ def check_as_json(findings: Sequence[Finding]) -> dict[str, Any]:
         "good": verdict(findings),
         "worst": {
             "tensor": worst.tensor,
+            "state": worst.state,
+            "step": worst.step,
             "entry": list(worst.entry),
             "found": worst.found,
             "wanted": worst.wanted,
