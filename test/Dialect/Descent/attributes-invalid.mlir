@@ -75,8 +75,20 @@ func.func private @restart_twice() attributes {m = #descent.newton_schulz<jordan
 
 // -----
 
-// expected-error @below {{in bf16 needs a restart after at most 3 steps, where rounding makes eigenvalues of the Gram matrix negative, found 5 steps from step 0 on; add a restart, or say 'compute = f32'}}
+// expected-error @below {{in bf16 needs a restart among steps 0 to 4, where rounding errors of the Gram matrix grow 2.0e+04 times, found none; at most 512 keep its eigenvalues positive. Add a restart, or say 'compute = f32'}}
 func.func private @bf16_without_restart() attributes {m = #descent.newton_schulz<jordan, compute = bf16, form = gram, restarts = []>}
+
+// -----
+
+// What counts is the size of a slope, also of one below zero.
+// expected-error @below {{in f32 needs a restart among steps 0 to 2, where rounding errors of the Gram matrix grow 1.0e+08 times, found none; at most 16777216 keep its eigenvalues positive. Add a restart, or say 'form = plain'}}
+func.func private @f32_without_restart() attributes {m = #descent.newton_schulz<[[-100.0, 100.0, 0.0], [-100.0, 0.0, 0.0], [1.0, 0.0, 0.0]], compute = f32, restarts = []>}
+
+// -----
+
+// Nor is the slope at 0 the largest: 30 s^3 - 30 s^5 has none there.
+// expected-error @below {{in f32 needs a restart among steps 0 to 4}}
+func.func private @f32_steep_between() attributes {m = #descent.newton_schulz<[[0.0, 300.0, -300.0], [0.0, 300.0, 0.0], [0.0, 300.0, 0.0], [0.0, 300.0, 0.0], [1.0, 0.0, 0.0]], restarts = []>}
 
 // -----
 

@@ -11,9 +11,9 @@
 // CHECK: arith.select %{{.*}}, %[[G]], %g0
 // CHECK-NOT: descent.{{momentum|look_ahead|apply|norm|dual_norm|lmo|project|orthogonalize}}
 
-// One polar factor serves the oracle and the dual norm, as both have the same method: three products a step, beside 28
+// One polar factor serves the oracle and the dual norm, as both have the same method: three products a step, beside 27
 // of the Gram form.
-// CHECK-COUNT-52: descent.product
+// CHECK-COUNT-51: descent.product
 // CHECK-NOT: descent.product
 // CHECK: descent.choose ["plain", "gram"]
 // CHECK-NOT: descent.choose

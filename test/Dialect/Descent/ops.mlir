@@ -60,7 +60,7 @@ func.func @methods(%x: tensor<?x?xf64>) {
   %a = descent.orthogonalize #descent.newton_schulz<jordan>, %x : tensor<?x?xf64>
   // CHECK: #descent.newton_schulz<you, steps = 3, normalize = max, scale = 1.000000e+00, epsilon = 0.000000e+00, compute = bf16, form = auto, restarts = [2]>
   %b = descent.orthogonalize #descent.newton_schulz<you, steps = 3, normalize = max, epsilon = 0.0, compute = bf16>, %x : tensor<?x?xf64>
-  // CHECK: #descent.newton_schulz<polar_express, steps = 8, safety = 1.010000e+00, normalize = add, scale = 1.010000e+00, epsilon = 9.9999999999999995E-8, compute = f32, form = auto, restarts = [3]>
+  // CHECK: #descent.newton_schulz<polar_express, steps = 8, safety = 1.010000e+00, normalize = add, scale = 1.010000e+00, epsilon = 9.9999999999999995E-8, compute = f32, form = auto, restarts = [3, 6]>
   %c = descent.orthogonalize #descent.newton_schulz<polar_express, steps = 8, compute = f32>, %x : tensor<?x?xf64>
   return
 }

@@ -122,7 +122,7 @@ Attribute NewtonSchulzAttr::parse(AsmParser &parser, Type) {
   if (parser.parseGreater())
     return {};
   SmallVector<int64_t> restarts =
-      fields.restarts.value_or(getDefaultRestarts(fields.coefficients, fields.getSteps(), fields.compute));
+      fields.restarts.value_or(getDefaultRestarts(fields.coefficients, fields.rows, fields.safety, fields.getSteps(), fields.compute));
   return parser.getChecked<NewtonSchulzAttr>(
       location, parser.getContext(), fields.coefficients, ArrayRef<Real>(fields.rows), fields.getSteps(),
       Real(fields.safety), fields.precondition, fields.normalize.value_or(NormalizeKind::Add), Real(fields.getScale()),

@@ -64,17 +64,33 @@ static ArrayRef<Step> getList(Coefficients coefficients) {
   llvm_unreachable("a list without coefficients");
 }
 
-Step NewtonSchulzAttr::getStep(int64_t index) const {
-  if (getCoefficients() == Coefficients::Explicit)
-    return {getRows()[3 * index], getRows()[3 * index + 1], getRows()[3 * index + 2]};
-  ArrayRef<Step> list = getList(getCoefficients());
-  size_t row = std::min<size_t>(index, list.size() - 1);
-  Step step = list[row];
-  if (getCoefficients() != Coefficients::PolarExpress || row + 1 == list.size())
-    return step;
-  double s = getSafety();
-  return {step.a / s, step.b / (s * s * s), step.c / (s * s * s * s * s)};
+namespace {
+/// What a method says of its steps. The last one repeats: parsing asks before the number of steps is verified.
+struct StepList {
+  Coefficients coefficients;
+  ArrayRef<Real> rows;
+  double safety;
+
+  Step operator[](int64_t index) const {
+    if (coefficients == Coefficients::Explicit) {
+      size_t first = 3 * std::min<size_t>(index, rows.size() / 3 - 1);
+      return {rows[first], rows[first + 1], rows[first + 2]};
+    }
+    ArrayRef<Step> list = getList(coefficients);
+    size_t row = std::min<size_t>(index, list.size() - 1);
+    auto [a, b, c] = list[row];
+    if (coefficients != Coefficients::PolarExpress || row + 1 == list.size())
+      return {a, b, c};
+    return {a / safety, b / std::pow(safety, 3), c / std::pow(safety, 5)};
+  }
+};
+} // namespace
+
+static StepList getSteps(NewtonSchulzAttr method) {
+  return {method.getCoefficients(), method.getRows(), method.getSafety()};
 }
+
+Step NewtonSchulzAttr::getStep(int64_t index) const { return ::getSteps(*this)[index]; }
 
 double NewtonSchulzAttr::apply(double s) const {
   for (int64_t index = 0; index < getSteps(); ++index) {
@@ -100,7 +116,7 @@ bool NewtonSchulzAttr::isAccurate() const {
   if (getPrecondition() != Precondition::Frobenius || (getCompute() && getCompute().isBF16()))
     return false;
   auto [least, largest] = getRange(*this);
-  return least >= 1.0 - 1e-5 && largest <= 1.0 + 1e-5;
+  return least >= 1.0 - 1e-5 && largest <= 1.0 + 1e-5 && (getForm() == Form::Plain || hasAccurateBlocks());
 }
 
 std::string NewtonSchulzAttr::describe() const {
@@ -131,11 +147,38 @@ struct BlockLengths {
 };
 } // namespace
 
+/// The most by which a block amplifies an error in an eigenvalue s^2 of its Gram matrix, s being from 0 to 1 before the
+/// first step: that of s^2 p(s)^2 is p(s) (s p(s))' times as large. No step follows the block's last.
+static double getGrowth(const StepList &steps, StepBlock block) {
+  constexpr int points = 1000;
+  double most = 1.0;
+  for (int i = 0; i <= points; ++i) {
+    double s = double(i) / points, growth = 1.0;
+    for (int64_t index = 0; index + 1 < block.end; ++index) {
+      auto [a, b, c] = steps[index];
+      double square = s * s, factor = a + square * (b + c * square), slope = a + square * (3 * b + 5 * c * square);
+      if (index >= block.begin)
+        growth *= std::abs(factor * slope);
+      s *= factor;
+    }
+    // What is no number has no limit.
+    most = growth <= most ? most : std::isnan(growth) ? HUGE_VAL : growth;
+  }
+  return most;
+}
+
+static bool isBF16(FloatType compute) { return compute && compute.isBF16(); }
+
+/// Above this, what is rounded at a block's begin is as large as the largest eigenvalue at its end, and of any sign.
+static double getMostGrowth(FloatType compute) { return isBF16(compute) ? 0x1p9 : 0x1p24; }
+/// Measured: below this, f32 keeps dual norms to 1e-5, also of singular matrices.
+static constexpr double mostAccurateGrowth = 4096.0;
+
 /// Measured (docs/reproducibility-and-numerics.md): with these the result differs from the exact map of singular
 /// values about as much as that of the plain form in the same type does.
 static BlockLengths getBlockLengths(Coefficients coefficients, FloatType compute) {
-  if (!compute || !compute.isBF16())
-    return {3, 5};
+  if (!isBF16(compute))
+    return {3, 3};
   switch (coefficients) {
   case Coefficients::Jordan:
     return {3, 2};
@@ -151,12 +194,21 @@ static BlockLengths getBlockLengths(Coefficients coefficients, FloatType compute
   llvm_unreachable("a list without blocks");
 }
 
-SmallVector<int64_t> NewtonSchulzAttr::getDefaultRestarts(Coefficients coefficients, int64_t steps, FloatType compute) {
+SmallVector<int64_t> NewtonSchulzAttr::getDefaultRestarts(Coefficients coefficients, ArrayRef<Real> rows, double safety,
+                                                          int64_t steps, FloatType compute) {
   auto [first, later] = getBlockLengths(coefficients, compute);
+  StepList list = {coefficients, rows, safety};
+  double mostGrowth = std::min(getMostGrowth(compute), mostAccurateGrowth);
   SmallVector<int64_t> restarts;
+  int64_t begin = 0;
   // Parsing asks before the number of steps is verified.
-  for (int64_t step = first; step < std::min(steps, mostSteps); step += later)
+  for (int64_t step = 1; step < std::min(steps, mostSteps); ++step) {
+    int64_t longest = restarts.empty() ? first : later;
+    if (step - begin < longest && getGrowth(list, {begin, step + 1}) <= mostGrowth)
+      continue;
     restarts.push_back(step);
+    begin = step;
+  }
   return restarts;
 }
 
@@ -171,6 +223,12 @@ static SmallVector<StepBlock> makeBlocks(int64_t steps, ArrayRef<int64_t> restar
 
 SmallVector<StepBlock> NewtonSchulzAttr::getBlocks() const { return makeBlocks(getSteps(), getRestarts()); }
 
+bool NewtonSchulzAttr::hasAccurateBlocks() const {
+  return !isBF16(getCompute()) && llvm::all_of(getBlocks(), [&](StepBlock block) {
+    return getGrowth(::getSteps(*this), block) <= mostAccurateGrowth;
+  });
+}
+
 bool NewtonSchulzAttr::hasGramForm() const { return static_cast<int64_t>(getRestarts().size()) + 1 < getSteps(); }
 
 //===----------------------------------------------------------------------===//
@@ -180,7 +238,7 @@ bool NewtonSchulzAttr::hasGramForm() const { return static_cast<int64_t>(getRest
 static NewtonSchulzAttr getPublished(Coefficients coefficients, int64_t steps, double scale, FloatType compute) {
   return NewtonSchulzAttr::get(compute.getContext(), coefficients, {}, steps, 1.01, Precondition::Frobenius,
                                NormalizeKind::Add, scale, 1e-7, compute, Form::Auto,
-                               NewtonSchulzAttr::getDefaultRestarts(coefficients, steps, compute));
+                               NewtonSchulzAttr::getDefaultRestarts(coefficients, {}, 1.01, steps, compute));
 }
 
 NewtonSchulzAttr NewtonSchulzAttr::getDirection(MLIRContext *context) {
@@ -238,21 +296,26 @@ static LogicalResult verifyScaling(EmitError emitError, Coefficients coefficient
   return success();
 }
 
-static LogicalResult verifyBlocks(EmitError emitError, int64_t steps, FloatType compute, Form form,
-                                  ArrayRef<int64_t> restarts) {
+static LogicalResult verifyBlocks(EmitError emitError, const StepList &list, int64_t steps, FloatType compute,
+                                  Form form, ArrayRef<int64_t> restarts) {
   if (compute && !compute.isBF16() && !compute.isF32())
     return emitError() << "'#descent.newton_schulz' computes in bf16 or f32, found " << compute;
   for (auto [index, restart] : llvm::enumerate(restarts))
     if (restart < 1 || restart >= steps || (index > 0 && restart <= restarts[index - 1]))
       return emitError() << "'#descent.newton_schulz' needs restarts in order, from 1 to the last step " << (steps - 1)
                          << ", found " << restart;
-  if (form == Form::Plain || !compute || !compute.isBF16())
+  if (form == Form::Plain)
     return success();
-  for (StepBlock block : makeBlocks(steps, restarts))
-    if (block.end - block.begin > 3)
-      return emitError() << "'#descent.newton_schulz' in bf16 needs a restart after at most 3 steps, where rounding "
-                         << "makes eigenvalues of the Gram matrix negative, found " << (block.end - block.begin)
-                         << " steps from step " << block.begin << " on; add a restart, or say 'compute = f32'";
+  for (StepBlock block : makeBlocks(steps, restarts)) {
+    double growth = getGrowth(list, block), most = getMostGrowth(compute);
+    if (growth > most)
+      return emitError() << "'#descent.newton_schulz' in " << (isBF16(compute) ? "bf16" : "f32")
+                         << " needs a restart among steps " << block.begin << " to " << block.end - 1
+                         << ", where rounding errors of the Gram matrix grow " << llvm::formatv("{0:e1}", growth).str()
+                         << " times, found none; at most " << int64_t(most)
+                         << " keep its eigenvalues positive. Add a restart"
+                         << (isBF16(compute) ? ", or say 'compute = f32'" : ", or say 'form = plain'");
+  }
   return success();
 }
 
@@ -262,5 +325,5 @@ LogicalResult NewtonSchulzAttr::verify(EmitError emitError, Coefficients coeffic
                                        ArrayRef<int64_t> restarts) {
   return failure(failed(verifySteps(emitError, coefficients, rows, steps)) ||
                  failed(verifyScaling(emitError, coefficients, safety, precondition, normalize, scale, epsilon)) ||
-                 failed(verifyBlocks(emitError, steps, compute, form, restarts)));
+                 failed(verifyBlocks(emitError, {coefficients, rows, safety}, steps, compute, form, restarts)));
 }

@@ -21,13 +21,10 @@ static Value convert(ImplicitLocOpBuilder &b, Value x, FloatType element) {
 NewtonSchulz::NewtonSchulz(ImplicitLocOpBuilder &b, NewtonSchulzAttr method, Value x)
     : b(b), method(method), real(b.getF64Type()), element(method.getCompute() ? method.getCompute() : real) {
   // The norm is that of the rounded matrix, as in the published code.
-  Value rounded = round(x);
-  bool hasRows = method.getPrecondition() == Precondition::Aol;
-  if (!hasRows)
-    rounded = normalize(extend(rounded));
+  Value normalized = normalize(extend(round(x)));
   RankedTensorType wide = getTensorType(b.getContext(), {Side::Short, Side::Long}, element);
-  start = OrientOp::create(b, wide, rounded);
-  if (hasRows)
+  start = OrientOp::create(b, wide, normalized);
+  if (method.getPrecondition() == Precondition::Aol)
     start = preconditionRows(start);
 }
 
@@ -58,12 +55,12 @@ Value NewtonSchulz::normalize(Value x) {
   return round(formula::divide(b, x, formula::broadcastLike(b, divisor, x)));
 }
 
-/// Y_i / sqrt(max(sum_j |A_ij|, epsilon)) with A = Y Y^T: by Gershgorin no singular value exceeds 1.
+/// Y_i / sqrt(sum_j |A_ij|) with A = Y Y^T: by Gershgorin no singular value exceeds 1. The sums are those of a matrix
+/// whose norm is 1, so that none overflows.
 Value NewtonSchulz::preconditionRows(Value y) {
   Value sums = formula::sumAbs(b, extend(emitGramMatrix(y)), formula::Along::Rows);
-  // Without an epsilon, the one whose root f32 holds, so that rows of zeros stay zero.
-  double least = method.getEpsilon() != 0.0 ? double(method.getEpsilon()) : 1e-30;
-  Value floors = formula::broadcastLike(b, formula::constant(b, least), sums);
+  // Its root is a number in f32, so that rows of zeros stay zero.
+  Value floors = formula::broadcastLike(b, formula::constant(b, 1e-30), sums);
   Value divisors = math::SqrtOp::create(b, arith::MaximumFOp::create(b, sums, floors));
   Value wide = extend(y);
   return round(formula::divide(b, wide, formula::broadcastLike(b, divisors, wide)));
@@ -118,12 +115,11 @@ Value NewtonSchulz::emitPlain() {
 // The Gram form
 //===----------------------------------------------------------------------===//
 
-/// With R = Y Y^T and p = a I + Z, Z = b R + c R R: Q <- Q p and R <- p R p for every step but the last; then Y <- Q Y.
-/// Q is kept with its diagonal: without the a I, which p nearly cancels, its entries would be large.
-Value NewtonSchulz::emitBlock(Value y, NewtonSchulzAttr::Block block) {
-  if (block.end - block.begin == 1)
-    return emitStep(y, method.getStep(block.begin));
-  Value gram = emitGramMatrix(y), factor;
+/// The polynomial Q of R = Y Y^T by which a block multiplies Y. With p = a I + Z and Z = b R + c R R: Q <- Q p for
+/// every step, and R <- p R p for every step but the last. Q is kept with its diagonal: without the a I, which p nearly
+/// cancels, its entries would be large.
+Value NewtonSchulz::emitFactor(Value gram, NewtonSchulzAttr::Block block) {
+  Value factor;
   for (int64_t index = block.begin; index < block.end; ++index) {
     Step step = method.getStep(index);
     Value rounded = round(emitPolynomial(gram, step));
@@ -133,7 +129,13 @@ Value NewtonSchulz::emitBlock(Value y, NewtonSchulzAttr::Block block) {
     Value half = multiplyAndAdd(gram, rounded, step.a, gram);
     gram = multiplyAndAdd(rounded, half, step.a, half);
   }
-  return round(multiply(factor, y));
+  return factor;
+}
+
+Value NewtonSchulz::emitBlock(Value y, NewtonSchulzAttr::Block block) {
+  if (block.end - block.begin == 1)
+    return emitStep(y, method.getStep(block.begin));
+  return round(multiply(emitFactor(emitGramMatrix(y), block), y));
 }
 
 Value NewtonSchulz::emitGram() {
@@ -149,30 +151,18 @@ Value NewtonSchulz::orientBack(Value polar) { return extend(OrientOp::create(b, 
 // Inner products
 //===----------------------------------------------------------------------===//
 
-/// Rounding errors of the Gram matrix grow by the squares of the slopes at zero; f32 stands eight steps of Polar
-/// Express, and becomes unstable with many more.
 bool NewtonSchulz::canEmitInner(NewtonSchulzAttr method) {
-  if (method.getPrecondition() != Precondition::Frobenius || (method.getCompute() && method.getCompute().isBF16()))
-    return false;
-  double growth = 1.0;
-  for (int64_t index = 0; index + 1 < method.getSteps(); ++index)
-    growth *= method.getStep(index).a;
-  return growth <= 4096.0;
+  return method.getPrecondition() == Precondition::Frobenius && method.hasAccurateBlocks();
 }
 
-/// <Y, Q Y> = <Q R_0, I>, so S = Q R_0 takes the place of Q: S <- S p, and <S, p> with the last p needs no S of its
-/// own. S has no entries that cancel, where Q has.
+/// <X, Q Y> = <Q, X Y^T>, Q being the last block's. X itself is a factor: a Gram matrix alone would tell singular
+/// values below the root of the rounding error from none, and their sum would be wrong where many are 0.
 Value NewtonSchulz::emitInner() {
-  Value gram = emitGramMatrix(start), product = gram;
-  for (int64_t index = 0; index + 1 < method.getSteps(); ++index) {
-    Step step = method.getStep(index);
-    Value rounded = round(emitPolynomial(gram, step));
-    Value half = multiplyAndAdd(gram, rounded, step.a, gram);
-    product = index == 0 ? half : multiplyAndAdd(product, rounded, step.a, product);
-    gram = multiplyAndAdd(rounded, half, step.a, half);
-  }
-  Step last = method.getStep(method.getSteps() - 1);
-  Value polynomial = addIdentity(emitPolynomial(gram, last), last.a);
-  Value inner = InnerOp::create(b, extend(product), polynomial);
+  SmallVector<NewtonSchulzAttr::Block> blocks = method.getBlocks();
+  Value y = start;
+  for (NewtonSchulzAttr::Block block : ArrayRef(blocks).drop_back())
+    y = emitBlock(y, block);
+  Value factor = emitFactor(emitGramMatrix(y), blocks.back());
+  Value inner = InnerOp::create(b, extend(factor), multiply(start, y, /*transposed=*/true));
   return formula::multiply(b, inner, divisor);
 }

@@ -21,7 +21,7 @@ public:
 
   /// Whether `emitInner` keeps its accuracy.
   static bool canEmitInner(NewtonSchulzAttr method);
-  /// <x, polar(x)> from the Gram matrix alone.
+  /// <x, polar(x)>, the polar factor being left out.
   mlir::Value emitInner();
 
 private:
@@ -37,12 +37,13 @@ private:
   mlir::Value emitGramMatrix(mlir::Value y);
   mlir::Value emitPolynomial(mlir::Value gram, Step step);
   mlir::Value emitStep(mlir::Value y, Step step);
+  mlir::Value emitFactor(mlir::Value gram, NewtonSchulzAttr::Block block);
   mlir::Value emitBlock(mlir::Value y, NewtonSchulzAttr::Block block);
 
   mlir::ImplicitLocOpBuilder &b;
   NewtonSchulzAttr method;
   mlir::FloatType real, element;
-  mlir::Value divisor; // null with rows that have one each
+  mlir::Value divisor;
   mlir::Value start;
 };
 } // namespace descent

@@ -2,7 +2,7 @@
 // RUN: descent-opt %s -split-input-file -verify-diagnostics -descent-expand-norms | FileCheck %s
 
 // SYNTAX-LABEL: func.func private @reads_back()
-// SYNTAX-SAME: attributes {{.*}}a = #descent.rms_to_rms, b = #descent.rms_to_rms<dual = <polar_express, steps = 9, safety = 1.010000e+00, normalize = add, scale = 1.010000e+00, epsilon = 9.9999999999999995E-8, form = auto, restarts = [3, 8]>>{{[}]}}
+// SYNTAX-SAME: attributes {{.*}}a = #descent.rms_to_rms, b = #descent.rms_to_rms<dual = <polar_express, steps = 9, safety = 1.010000e+00, normalize = add, scale = 1.010000e+00, epsilon = 9.9999999999999995E-8, form = auto, restarts = [3, 6]>>{{[}]}}
 func.func private @reads_back() attributes {a = #descent.rms_to_rms, b = #descent.rms_to_rms<dual = <polar_express, steps = 9>>}
 
 // -----

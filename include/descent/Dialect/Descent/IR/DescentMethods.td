@@ -41,13 +41,13 @@ def Descent_NewtonSchulzAttr : AttrDef<Descent_Dialect, "NewtonSchulz"> {
     the f64 policy nothing ever is.
 
     `normalize`, `scale` and `epsilon` say what X is divided by: `scale |X|_F + epsilon` or `max(scale |X|_F, epsilon)`.
-    With `precondition = aol` each row of the wide orientation is divided by the root of its sum of `|X X^T|`, at least
-    epsilon, instead: the result is the polar factor of the matrix with rows so scaled.
+    With `precondition = aol` each row of the wide orientation is then divided by the root of its sum of `|Y Y^T|`: the
+    result is the polar factor of the matrix with rows so scaled.
 
     `form = gram` iterates on the Gram matrix: a block of steps computes a polynomial `Q` of `Y Y^T`, and `Y <- Q Y`
     ends it. `restarts` lists the steps at which another block begins. In exact arithmetic this is the same; rounded,
-    what a block gets wrong grows with its length, so lists have restarts of their own for bf16 and for wider types. A
-    method whose every step would begin a block (`cans` in bf16, and one's own list there unless restarts are given)
+    what a block gets wrong grows with its length and slopes, so lists have restarts of their own for bf16 and for wider
+    types, one's own list by its slopes; blocks that amplify rounding without bound are refused. A method whose every step would begin a block (`cans` in bf16, and one's own list there unless restarts are given)
     has the plain form only. `form = auto` compiles both, and each layer runs the one that its shape makes cheaper.
 
     For singular values from 1e-3 to 1 times the Frobenius norm, those of the result lie in 0.47 .. 1.20 for `jordan`,
@@ -84,13 +84,15 @@ def Descent_NewtonSchulzAttr : AttrDef<Descent_Dialect, "NewtonSchulz"> {
     bool isAccurate() const;
     /// The blocks of the Gram form.
     ::llvm::SmallVector<Block> getBlocks() const;
+    /// Whether rounding in the blocks of the Gram form leaves a dual norm accurate to 1e-5, also of singular matrices.
+    bool hasAccurateBlocks() const;
     /// Whether the Gram form is another computation than the plain one.
     bool hasGramForm() const;
     /// The method and its accuracy in words.
     std::string describe() const;
     /// Where blocks begin unless the method says so.
-    static ::llvm::SmallVector<int64_t> getDefaultRestarts(Coefficients coefficients, int64_t steps,
-                                                           ::mlir::FloatType compute);
+    static ::llvm::SmallVector<int64_t> getDefaultRestarts(Coefficients coefficients, ::llvm::ArrayRef<Real> rows,
+                                                           double safety, int64_t steps, ::mlir::FloatType compute);
     /// Jordan's list as Muon uses it, in bf16.
     static NewtonSchulzAttr getDirection(::mlir::MLIRContext *context);
     /// Eight steps of Polar Express in f32.
