@@ -104,20 +104,72 @@ descent.optimizer @scaled_state_is_stored_scaled(%w: param, %g: grad, %m: state,
 
 // -----
 
-// Sizes, exponentials, and sums, products and quotients of positive numbers are positive.
+// What follows from sizes and constants is known to be positive.
 // CHECK-LABEL: func.func @factor_known_to_be_positive_is_dropped(
 // CHECK-SAME: %[[X:[a-z0-9]*]]: tensor<?x?xf64>
 // CHECK: descent.lmo #descent.l2, %[[X]]
-func.func @factor_known_to_be_positive_is_dropped(%x: tensor<?x?xf64>, %a: f64) -> tensor<?x?xf64> {
+func.func @factor_known_to_be_positive_is_dropped(%x: tensor<?x?xf64>, %a: i1) -> tensor<?x?xf64> {
   %n = descent.size rows
-  %e = math.exp %a : f64
-  %aa = arith.mulf %a, %a : f64
-  %s = arith.addf %aa, %e : f64
+  %two = arith.constant 2.0 : f64
+  %third = arith.constant -0.3333 : f64
+  %most = arith.maximumf %n, %two : f64
+  %s = arith.addf %n, %two : f64
   %q = arith.divf %n, %s : f64
-  %c = math.sqrt %q : f64
+  %r = math.sqrt %q : f64
+  %p = math.powf %most, %third : f64
+  %least = arith.minimumf %r, %p : f64
+  %either = arith.select %a, %least, %two : f64
+  %c = arith.mulf %either, %two : f64
   %cs = descent.broadcast %c : f64 to tensor<?x?xf64>
   %cx = arith.divf %x, %cs : tensor<?x?xf64>
   %u = descent.lmo #descent.l2, %cx : tensor<?x?xf64>
+  return %u : tensor<?x?xf64>
+}
+
+// -----
+
+// Clipping: the factor is 0 where the norm is infinite, and the LMO of 0 is 0.
+// CHECK-LABEL: func.func @quotient_that_may_be_zero_is_kept(
+// CHECK: %[[CX:.*]] = arith.mulf {{.*}} : tensor
+// CHECK: descent.lmo #descent.max, %[[CX]]
+func.func @quotient_that_may_be_zero_is_kept(%x: tensor<?x?xf64>) -> tensor<?x?xf64> {
+  %one = arith.constant 1.0 : f64
+  %eps = arith.constant 1.0e-6 : f64
+  %n = descent.norm #descent.l2, %x : tensor<?x?xf64>
+  %d = arith.addf %n, %eps : f64
+  %q = arith.divf %one, %d : f64
+  %c = arith.minimumf %q, %one : f64
+  %cs = descent.broadcast %c : f64 to tensor<?x?xf64>
+  %cx = arith.mulf %x, %cs : tensor<?x?xf64>
+  %u = descent.lmo #descent.max, %cx : tensor<?x?xf64>
+  return %u : tensor<?x?xf64>
+}
+
+// -----
+
+// Of a hyperparameter, that is: exp(-1000) is 0.
+// CHECK-LABEL: func.func @exponential_that_may_be_zero_is_kept(
+// CHECK: %[[CX:.*]] = arith.mulf {{.*}} : tensor
+// CHECK: descent.lmo #descent.max, %[[CX]]
+func.func @exponential_that_may_be_zero_is_kept(%x: tensor<?x?xf64>, %a: f64) -> tensor<?x?xf64> {
+  %c = math.exp %a : f64
+  %cs = descent.broadcast %c : f64 to tensor<?x?xf64>
+  %cx = arith.mulf %x, %cs : tensor<?x?xf64>
+  %u = descent.lmo #descent.max, %cx : tensor<?x?xf64>
+  return %u : tensor<?x?xf64>
+}
+
+// -----
+
+// Entries are f32: there the factor is 0.
+// CHECK-LABEL: func.func @factor_below_the_least_number_is_kept(
+// CHECK: %[[CX:.*]] = arith.mulf {{.*}} : tensor
+// CHECK: descent.lmo #descent.max, %[[CX]]
+func.func @factor_below_the_least_number_is_kept(%x: tensor<?x?xf64>) -> tensor<?x?xf64> {
+  %c = arith.constant 1.0e-50 : f64
+  %cs = descent.broadcast %c : f64 to tensor<?x?xf64>
+  %cx = arith.mulf %x, %cs : tensor<?x?xf64>
+  %u = descent.lmo #descent.max, %cx : tensor<?x?xf64>
   return %u : tensor<?x?xf64>
 }
 

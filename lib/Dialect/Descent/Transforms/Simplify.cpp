@@ -5,7 +5,11 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
+#include "llvm/ADT/TypeSwitch.h"
+
 #include <cmath>
+#include <limits>
+#include <optional>
 
 namespace descent {
 #define GEN_PASS_DEF_SIMPLIFY
@@ -16,44 +20,70 @@ using namespace mlir;
 using namespace descent;
 
 //===----------------------------------------------------------------------===//
-// Signs of numbers
+// Bounds of numbers
 //===----------------------------------------------------------------------===//
 
-static bool isPositive(Value number);
+namespace {
+/// Between which positive numbers a number lies, whatever the step's inputs.
+struct Bounds {
+  double least, most;
+};
+} // namespace
 
-/// Whether a number is zero or more, or NaN.
-static bool isNonNegative(Value number) {
-  Operation *op = number.getDefiningOp();
-  if (isPositive(number) || isa_and_nonnull<math::AbsFOp, math::SqrtOp, NormOp, DualNormOp>(op))
-    return true;
-  if (auto reduce = dyn_cast_or_null<ReduceOp>(op))
-    return reduce.getKind() == ReduceKind::SumSquares;
-  if (auto product = dyn_cast_or_null<arith::MulFOp>(op))
-    return product.getLhs() == product.getRhs() || (isNonNegative(product.getLhs()) && isNonNegative(product.getRhs()));
-  if (isa_and_nonnull<arith::AddFOp, arith::MaximumFOp, arith::MinimumFOp, arith::DivFOp>(op))
-    return llvm::all_of(op->getOperands(), isNonNegative);
-  return false;
+static std::optional<Bounds> getBounds(Value number);
+
+static std::optional<Bounds> getBoundsOfPower(math::PowFOp power) {
+  FloatAttr exponent;
+  std::optional<Bounds> base = getBounds(power.getLhs());
+  if (!base || !matchPattern(power.getRhs(), m_Constant(&exponent)))
+    return std::nullopt;
+  double ends[] = {std::pow(base->least, exponent.getValueAsDouble()),
+                   std::pow(base->most, exponent.getValueAsDouble())};
+  return Bounds{std::fmin(ends[0], ends[1]), std::fmax(ends[0], ends[1])};
 }
 
-/// Whether a number is above zero and finite in the reals. Hyperparameters may be anything.
-static bool isPositive(Value number) {
+static std::optional<Bounds> getBoundsOfTwo(Operation *op, Value first, Value second) {
+  std::optional<Bounds> lhs = getBounds(first), rhs = getBounds(second);
+  if (!lhs || !rhs)
+    return std::nullopt;
+  double a = lhs->least, b = lhs->most, c = rhs->least, d = rhs->most;
+  return llvm::TypeSwitch<Operation *, std::optional<Bounds>>(op)
+      .Case([&](arith::AddFOp) { return Bounds{a + c, b + d}; })
+      .Case([&](arith::MulFOp) { return Bounds{a * c, b * d}; })
+      .Case([&](arith::DivFOp) { return Bounds{a / d, b / c}; })
+      .Case([&](arith::MinimumFOp) { return Bounds{std::fmin(a, c), std::fmin(b, d)}; })
+      .Case([&](arith::MaximumFOp) { return Bounds{std::fmax(a, c), std::fmax(b, d)}; })
+      .Case([&](arith::SelectOp) { return Bounds{std::fmin(a, c), std::fmax(b, d)}; })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+/// Of what follows from constants and sizes. Anything else may be anything: a norm is 0 or infinite, and so a quotient
+/// by it; a hyperparameter, or an exponential of one, as well.
+static std::optional<Bounds> getBounds(Value number) {
   FloatAttr constant;
-  if (matchPattern(number, m_Constant(&constant)))
-    return constant.getValueAsDouble() > 0.0 && std::isfinite(constant.getValueAsDouble());
+  if (matchPattern(number, m_Constant(&constant))) {
+    double value = constant.getValueAsDouble();
+    return value > 0.0 ? std::optional(Bounds{value, value}) : std::nullopt;
+  }
   Operation *op = number.getDefiningOp();
-  if (isa_and_nonnull<SizeOp, math::ExpOp>(op))
-    return true;
-  if (isa_and_nonnull<arith::MulFOp, arith::DivFOp, arith::MinimumFOp, math::SqrtOp>(op))
-    return llvm::all_of(op->getOperands(), isPositive);
-  if (isa_and_nonnull<arith::AddFOp>(op))
-    return llvm::all_of(op->getOperands(), isNonNegative) && llvm::any_of(op->getOperands(), isPositive);
-  if (isa_and_nonnull<arith::MaximumFOp>(op))
-    return llvm::any_of(op->getOperands(), isPositive);
+  if (isa_and_nonnull<SizeOp>(op))
+    return Bounds{1.0, 0x1p62};
+  if (auto root = dyn_cast_or_null<math::SqrtOp>(op)) {
+    std::optional<Bounds> square = getBounds(root.getOperand());
+    return square ? std::optional(Bounds{std::sqrt(square->least), std::sqrt(square->most)}) : std::nullopt;
+  }
   if (auto power = dyn_cast_or_null<math::PowFOp>(op))
-    return isPositive(power.getLhs());
+    return getBoundsOfPower(power);
   if (auto select = dyn_cast_or_null<arith::SelectOp>(op))
-    return isPositive(select.getTrueValue()) && isPositive(select.getFalseValue());
-  return false;
+    return getBoundsOfTwo(op, select.getTrueValue(), select.getFalseValue());
+  return op && op->getNumOperands() == 2 ? getBoundsOfTwo(op, op->getOperand(0), op->getOperand(1)) : std::nullopt;
+}
+
+/// Whether a number is above zero and finite, also rounded to f32.
+static bool isPositive(Value number) {
+  std::optional<Bounds> bounds = getBounds(number);
+  return bounds && bounds->least >= double(std::numeric_limits<float>::min()) &&
+         bounds->most <= double(std::numeric_limits<float>::max());
 }
 
 //===----------------------------------------------------------------------===//
@@ -87,7 +117,8 @@ static Scaled splitFactor(Value value) {
 }
 
 namespace {
-/// lmo(c x) = lmo(x) for c > 0, when the norm's method ignores scale. The product itself stays where it is stored.
+/// lmo(c x) = lmo(x) for c > 0, when the norm's method ignores scale. The product itself stays where it is stored. A
+/// quotient that is 0 where a norm is infinite is not above 0: of it the LMO is 0.
 struct DropScaleOfLmo : OpRewritePattern<LmoOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(LmoOp op, PatternRewriter &rewriter) const override {
