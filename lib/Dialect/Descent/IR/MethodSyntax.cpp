@@ -121,8 +121,8 @@ Attribute NewtonSchulzAttr::parse(AsmParser &parser, Type) {
       return {};
   if (parser.parseGreater())
     return {};
-  SmallVector<int64_t> restarts =
-      fields.restarts.value_or(getDefaultRestarts(fields.coefficients, fields.rows, fields.safety, fields.getSteps(), fields.compute));
+  SmallVector<int64_t> restarts = fields.restarts.value_or(
+      getDefaultRestarts(fields.coefficients, fields.rows, fields.safety, fields.getSteps(), fields.compute));
   return parser.getChecked<NewtonSchulzAttr>(
       location, parser.getContext(), fields.coefficients, ArrayRef<Real>(fields.rows), fields.getSteps(),
       Real(fields.safety), fields.precondition, fields.normalize.value_or(NormalizeKind::Add), Real(fields.getScale()),
