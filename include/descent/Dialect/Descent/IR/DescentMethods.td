@@ -47,8 +47,9 @@ def Descent_NewtonSchulzAttr : AttrDef<Descent_Dialect, "NewtonSchulz"> {
     `form = gram` iterates on the Gram matrix: a block of steps computes a polynomial `Q` of `Y Y^T`, and `Y <- Q Y`
     ends it. `restarts` lists the steps at which another block begins. In exact arithmetic this is the same; rounded,
     what a block gets wrong grows with its length and slopes, so lists have restarts of their own for bf16 and for wider
-    types, one's own list by its slopes; blocks that amplify rounding without bound are refused. A method whose every step would begin a block (`cans` in bf16, and one's own list there unless restarts are given)
-    has the plain form only. `form = auto` compiles both, and each layer runs the one that its shape makes cheaper.
+    types, one's own list by its slopes; blocks that amplify rounding without bound are refused. A method
+    whose every step would begin a block (`cans` in bf16, and one's own list there unless restarts are given) has the
+    plain form only. `form = auto` compiles both, and each layer runs the one that its shape makes cheaper.
 
     For singular values from 1e-3 to 1 times the Frobenius norm, those of the result lie in 0.47 .. 1.20 for `jordan`,
     0.47 .. 1.15 for `you`, 0.84 .. 1.13 for `polar_express` with 5 steps and within 1e-6 of 1 with 8, 0.88 .. 1.12 for

@@ -94,8 +94,8 @@ def ExpandOrthogonalize : Pass<"descent-expand-orthogonalize"> {
     Products take the rounded matrices themselves. The plain form is `A = Y Y^T`, `B = b A + c A A`, `Y = a Y + B Y` at
     every step; the Gram form multiplies short by short matrices, and `Y` at the end of each block of steps. With
     `form=auto` a method in form `auto` gets both, joined by `descent.choose`. A polar factor that only meets its own
-    matrix in inner products, as in a nuclear norm, is not computed unless the form is plain or its blocks are inaccurate:
-    the inner product follows from the last block's Gram matrix.
+    matrix in inner products, as in a nuclear norm, is not computed unless the form is plain or its blocks are
+    inaccurate: the inner product follows from the last block's Gram matrix.
 
     Guarantees that no `orthogonalize` is left, that zero stays zero, and that a rule's attribute `descent.methods` says
     in words which methods it had. Leaves everything else; a form that the method names is the only one, and methods
