@@ -7,20 +7,44 @@
 using namespace mlir;
 using namespace descent;
 
-/// A layer for which plans are compared. Decisions are about matrices, whose bytes grow alike.
-static constexpr plan::Shape typical = {1024, 1024};
+/// Layers for which plans are compared: square, wide, tall and a vector, as far as the group has them.
+static constexpr plan::Shape typical[] = {{1024, 1024}, {768, 3072}, {3072, 768}, {1, 3072}};
 /// What a plan must save, so that rounding in the cost decides nothing.
 static constexpr double leastGain = 1e-6;
+
+static ArrayRef<plan::Shape> getShapes(GroupClass groupClass) {
+  ArrayRef<plan::Shape> shapes = typical;
+  switch (groupClass) {
+  case GroupClass::Any:
+    return shapes;
+  case GroupClass::Matrix:
+    return shapes.drop_back();
+  case GroupClass::Vector:
+    return shapes.take_back();
+  }
+  llvm_unreachable("a class without shapes");
+}
+
+/// Over the group's shapes, the mean of what a layer costs as a share of what it costs in the first plan: the largest
+/// one would decide alone otherwise.
+double PlanSearch::getCost(plan::TrackOp track) {
+  ArrayRef<plan::Shape> shapes = getShapes(group.getGroupClass());
+  SmallVector<double> costs =
+      llvm::map_to_vector(shapes, [&](plan::Shape shape) { return plan::getCost(track, shape); });
+  if (firstCosts.empty())
+    firstCosts = costs;
+  double sum = 0;
+  for (auto [cost, first] : llvm::zip(costs, firstCosts))
+    sum += cost / first;
+  return sum / shapes.size();
+}
 
 FailureOr<PlanSearch::Candidate> PlanSearch::plan(const Decisions &decisions) {
   TrackBuilder track(builder, totals, storage);
   FailureOr<plan::TrackOp> built = track.buildGroup(group, rule, decisions);
   if (failed(built))
     return failure();
-  plan::Formula cost;
-  for (Operation &op : *built->getBody())
-    cost += plan::getCost(&op);
-  return Candidate{*built, cost.evaluate(typical), track.getSchedule().getVariations()};
+  return Candidate{*built, getCost(*built), track.getSchedule().getVariations()};
 }
 
 /// Takes the cheapest alternative in place of the plan, if one is cheaper.

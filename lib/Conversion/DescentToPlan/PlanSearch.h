@@ -22,6 +22,7 @@ private:
     double cost = 0;
     std::vector<Decisions> variations;
   };
+  double getCost(plan::TrackOp track);
   mlir::FailureOr<Candidate> plan(const Decisions &decisions);
   bool improve(Candidate &best);
 
@@ -30,6 +31,7 @@ private:
   const TrackStorage &storage;
   GroupOp group;
   OptimizerOp rule;
+  llvm::SmallVector<double> firstCosts; // of the group's shapes
 };
 } // namespace descent
 

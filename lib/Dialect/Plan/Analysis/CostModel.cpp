@@ -2,6 +2,8 @@
 
 #include "llvm/Support/FormatVariadic.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace descent::plan;
 
@@ -134,6 +136,7 @@ StageFlops descent::plan::getFlops(Operation *op) {
   DomainAttr domain = stage.getStageDomain();
   flops.product.add(computed * entry.perInner, {domain.getRows(), domain.getCols(), entry.inner});
   flops.entries.add(computed * entry.rest, {domain.getRows(), domain.getCols()});
+  flops.slow.add(computed * entry.slow, {domain.getRows(), domain.getCols()});
   return flops;
 }
 
@@ -151,6 +154,7 @@ Formula descent::plan::getCost(Operation *op, const CostRates &rates) {
   StageFlops flops = getFlops(op);
   cost += getBytes(op) * rates.byte;
   cost += flops.entries * rates.entryFlop;
+  cost += flops.slow * rates.slowFlop;
   if (auto product = dyn_cast<ProductOp>(op))
     cost += flops.product * getProductRate(product, rates);
   return cost;
@@ -162,5 +166,20 @@ Formula descent::plan::getCost(TrackOp track, unsigned choice, unsigned alternat
   for (Operation &op : *track.getBody())
     if (getAlternative(&op) == wanted)
       cost += getCost(&op, rates);
+  return cost;
+}
+
+double descent::plan::getCost(TrackOp track, Shape shape, const CostRates &rates) {
+  Formula always;
+  for (Operation &op : *track.getBody())
+    if (!getAlternative(&op))
+      always += getCost(&op, rates);
+  double cost = always.evaluate(shape);
+  for (auto [number, choice] : llvm::enumerate(getChoices(track))) {
+    double cheapest = HUGE_VAL;
+    for (unsigned index = 0; index < choice.getNames().size(); ++index)
+      cheapest = std::min(cheapest, getCost(track, number, index, rates).evaluate(shape));
+    cost += cheapest;
+  }
   return cost;
 }

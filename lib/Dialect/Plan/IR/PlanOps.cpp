@@ -192,13 +192,39 @@ static bool isFlop(Operation &op) {
   return isa<RowFoldOp>(op) || isa<math::MathDialect>(op.getDialect());
 }
 
+/// Whether a vector of them takes many cycles: divisions, roots and functions.
+static bool isSlow(Operation &op) {
+  bool isFunction = isa<math::MathDialect>(op.getDialect()) && !isa<math::AbsFOp, math::CopySignOp, math::FmaOp>(op);
+  return isFunction || isa<arith::DivFOp>(op);
+}
+
+/// Operations that are the same for all entries of a row: they follow from folds of the row and one number a row.
+static llvm::SmallPtrSet<Operation *, 8> getRowOps(StageOpInterface stage) {
+  llvm::SmallPtrSet<Operation *, 8> ops;
+  auto isOfRow = [&](Value value) {
+    if (Operation *op = value.getDefiningOp())
+      return isa<RowFoldOp>(op) || op->hasTrait<OpTrait::ConstantLike>() || ops.contains(op);
+    int64_t read = int64_t(cast<BlockArgument>(value).getArgNumber()) - stage.getNumSourceArguments();
+    if (read < 0 || read >= int64_t(stage.getStageReads().size()))
+      return read >= 0;
+    auto type = cast<BufferType>(stage.getStageReads()[read].getType());
+    return getAccess(stage.getStageDomain(), type) == Access::Row;
+  };
+  for (Operation &op : stage.getStageBody()->without_terminator())
+    if (op.getNumOperands() > 0 && !isa<RowFoldOp, RandomOp>(op) && llvm::all_of(op.getOperands(), isOfRow))
+      ops.insert(&op);
+  return ops;
+}
+
 static EntryFlops countEntryFlops(StageOpInterface stage) {
-  llvm::SmallPtrSet<Operation *, 8> uniform = getUniformOps(stage);
+  llvm::SmallPtrSet<Operation *, 8> uniform = getUniformOps(stage), ofRow = getRowOps(stage);
   EntryFlops flops;
   flops.rest = stage.getStageReductions().size();
   for (Operation &op : stage.getStageBody()->without_terminator())
-    if (isFlop(op) && !uniform.contains(&op))
+    if (isFlop(op) && !uniform.contains(&op)) {
       ++flops.rest;
+      flops.slow += isSlow(op) && !ofRow.contains(&op);
+    }
   return flops;
 }
 

@@ -42,6 +42,7 @@ private:
 struct CostRates {
   double byte = 0.022;
   double entryFlop = 0.008;      // one entry by itself
+  double slowFlop = 0.1;         // a division, root or function besides
   double productFlopF64 = 0.009; // of matrix products, by the type of the factors
   double productFlopF32 = 0.0045;
   double productFlop16 = 0.0023;
@@ -62,6 +63,7 @@ Formula getBytes(mlir::Operation *op);
 /// Floating-point operations of a stage. Of a symmetric product half the entries are computed.
 struct StageFlops {
   Formula product, entries;
+  Formula slow; // of `entries`
   Formula total() const { return Formula(product) += entries; }
 };
 StageFlops getFlops(mlir::Operation *op);
@@ -71,6 +73,9 @@ Formula getCost(mlir::Operation *op, const CostRates &rates = {});
 
 /// What an alternative of a track's choice costs: all that belongs to it.
 Formula getCost(TrackOp track, unsigned choice, unsigned alternative, const CostRates &rates = {});
+
+/// What a layer of this shape costs: it runs the cheapest alternative of every choice.
+double getCost(TrackOp track, Shape shape, const CostRates &rates = {});
 
 } // namespace descent::plan
 

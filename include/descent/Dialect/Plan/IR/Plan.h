@@ -23,11 +23,13 @@
 #include "descent/Dialect/Plan/IR/PlanTypes.h.inc"
 
 namespace descent::plan {
-/// Floating-point operations for one entry of a stage: `perInner` for each index of `inner`, and `rest`.
+/// Floating-point operations for one entry of a stage: `perInner` for each index of `inner`, and `rest`, of which `slow`
+/// are divisions, roots and functions that no row shares.
 struct EntryFlops {
   Extent inner = Extent::One;
   int64_t perInner = 0;
   int64_t rest = 0;
+  int64_t slow = 0;
 };
 
 /// How one entry of a domain finds its number in a buffer. Oriented: in a matrix that has its short side first where
