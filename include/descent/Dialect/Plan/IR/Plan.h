@@ -23,8 +23,8 @@
 #include "descent/Dialect/Plan/IR/PlanTypes.h.inc"
 
 namespace descent::plan {
-/// Floating-point operations for one entry of a stage: `perInner` for each index of `inner`, and `rest`, of which `slow`
-/// are divisions, roots and functions that no row shares.
+/// Floating-point operations for one entry of a stage: `perInner` for each index of `inner`, and `rest`. Of the rest,
+/// `slow` are divisions, roots and functions that no row shares.
 struct EntryFlops {
   Extent inner = Extent::One;
   int64_t perInner = 0;
