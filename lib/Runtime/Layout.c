@@ -56,21 +56,19 @@ static int64_t count_of(const descent_entry *entry, descent_dimension dimension)
   return dimension.count == DESCENT_COUNT_COL_BLOCKS ? grid->col_blocks : descent_num_tiles(grid);
 }
 
-/* Whether panels would not repay packing: the right factor stays in the second-level cache, or is read by so few rows
- * that most of the time goes into moving it. */
-static bool reads_in_place(int64_t readers, int64_t outer, int64_t inner) {
-  const double elements = (double)outer * (double)inner;
-  return readers <= 16 || elements <= 300000.0 || (readers <= 64 && elements <= 1500000.0);
+/* Whether panels would not repay packing them ahead: the right factor stays in the second-level cache, or one row of
+ * tiles is all that reads it. */
+static bool stays_unpacked(const descent_entry *entry, const descent_buffer_desc *desc, double elements) {
+  return desc->tile_rows > 0 && (elements <= 300000.0 || extent_of(entry, desc->readers) <= desc->tile_rows);
 }
 
-/* Panels are whole, but for those of a factor that products read where it lies: of these, the last has a copy. */
+/* Panels are whole, all or none. */
 static bool size_panels(const descent_entry *entry, const descent_buffer_desc *desc, descent_scratch *scratch) {
   const int64_t height = desc->row_multiple, width = desc->col_multiple;
   if (scratch->rows > INT64_MAX - height || scratch->cols > INT64_MAX - width)
     return false;
-  const bool in_place = desc->in_place && reads_in_place(extent_of(entry, desc->readers), scratch->rows, scratch->cols);
-  if (in_place)
-    scratch->rows %= height;
+  if (stays_unpacked(entry, desc, (double)scratch->rows * (double)scratch->cols))
+    scratch->rows = 0;
   scratch->rows = ceil_divide(scratch->rows, height) * height;
   scratch->cols = ceil_divide(scratch->cols, width) * width;
   return true;
@@ -96,13 +94,9 @@ static bool lay_out_scratch(const descent_entry *entry, const descent_buffer_des
 
 bool descent_lay_out_entry(descent_entry *entry) {
   const descent_track *track = entry->track;
-  entry->cost = 0;
-  for (uint32_t s = 0; s < track->num_stages; ++s) {
+  for (uint32_t s = 0; s < track->num_stages; ++s)
     if (!make_grid(entry, &track->stages[s], &entry->grids[s]))
       return false;
-    if (descent_num_tiles(&entry->grids[s]) > 0)
-      entry->cost += descent_stage_cost(entry, &track->stages[s], &entry->grids[s]);
-  }
   entry->worker_bytes = entry->layer_bytes = 0;
   for (uint32_t b = 0; b < track->num_buffers; ++b) {
     const descent_buffer_desc *desc = &track->buffers[b];
@@ -115,6 +109,14 @@ bool descent_lay_out_entry(descent_entry *entry) {
     } else {
       entry->scratches[b] = (descent_scratch){count_of(entry, desc->rows), count_of(entry, desc->cols), 0, 0};
     }
+  }
+  entry->cost = 0;
+  for (uint32_t s = 0; s < track->num_stages; ++s) {
+    const descent_stage *stage = &track->stages[s];
+    if (stage->packs > 0 && entry->scratches[stage->packs - 1].rows == 0)
+      entry->grids[s] = (descent_grid){0};
+    if (descent_num_tiles(&entry->grids[s]) > 0)
+      entry->cost += descent_stage_cost(entry, stage, &entry->grids[s]);
   }
   return true;
 }

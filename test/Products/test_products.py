@@ -18,7 +18,7 @@ from descent.products import Products, compile_products
 
 SIZES = [(1, 1, 1), (3, 5, 7), (33, 1000, 77), (770, 770, 770), (64, 64, 1), (257, 129, 1), (97, 33, 1025),
          (100, 300, 2077), (16, 900, 400), (50, 768, 768), (1000, 100, 1000), (129, 2, 31), (5, 40, 0), (8, 32, 64),
-         (96, 256, 1024), (700, 600, 513)]
+         (96, 256, 1024), (700, 600, 513), (20, 1300, 1200), (1, 300, 1100), (40, 17, 30), (9, 40, 50), (500, 5, 9)]
 KINDS = ["f32", "bf16"]
 
 
@@ -186,7 +186,8 @@ def at_the_end_of_a_page(values: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("shape", [(7, 5, 3), (33, 45, 17), (100, 300, 70), (97, 1001, 1025), (1, 1, 1)], ids=str)
+@pytest.mark.parametrize("shape", [(7, 5, 3), (33, 45, 17), (100, 300, 70), (97, 1001, 1025), (1, 1, 1),
+                                   (17, 1211, 1300), (1, 300, 70), (20, 24, 10)], ids=str)
 def test_nothing_is_touched_behind_a_matrix(library: Products, kind: str, shape: tuple[int, int, int]) -> None:
     rows, cols, inner = shape
     rng = np.random.default_rng(2)

@@ -84,9 +84,9 @@ typedef struct descent_buffer_desc {
   int64_t element_bytes;
   /* Scratch for a right factor in panels; 0 and 0 for all else. The two sizes are rounded up to these multiples. */
   uint32_t row_multiple, col_multiple;
-  /* Whether products may read the factor where it lies, and rows of their left factors (descent_extent). If they do,
-   * the buffer is for the last panel only, and for none when that is whole: row_multiple or 0 rows. */
-  uint32_t in_place, readers;
+  /* Of a factor that products may take unpacked: the rows of their tiles (0: they may not), and those of their left
+   * factors (descent_extent). If they do, the buffer has no rows. */
+  uint32_t tile_rows, readers;
   uint32_t choice, alternative; /* who uses scratch: as in descent_stage */
 } descent_buffer_desc;
 
@@ -129,6 +129,9 @@ typedef struct descent_stage {
   /* Of a stage per layer whose results depend on nothing but slots: how many it reads and writes, the operands in this
    * order. Layers that agree in the one agree in the other, so one of them computes for all. 0 and 0: not known. */
   uint32_t num_inputs, num_results;
+  /* One more than the number of the buffer whose panels the stage fills; 0: it packs nothing. A buffer without rows
+   * leaves the stage without tiles. */
+  uint32_t packs, reserved;
 } descent_stage;
 
 /* factor * rows^r * cols^c * min(rows, cols)^s * max(rows, cols)^l */

@@ -1,5 +1,6 @@
-// One micro-kernel for each number of rows: sums stay in registers, a panel of the right factor passes in vectors, the
-// left factor is read where it lies, an entry (or a pair) at a time. Functions of their own keep live ranges short.
+// One micro-kernel for each number of rows and columns: sums stay in registers, a panel of the right factor passes in
+// vectors, the left factor is read where it lies, an entry (or a pair) at a time. Functions of their own keep live
+// ranges short.
 #include "MicroKernel.h"
 
 #include "IndexBuilder.h"
@@ -23,8 +24,9 @@ Value descent::plan::createView(ImplicitLocOpBuilder &b, Value memref, Value row
 Value descent::plan::createPanelView(ImplicitLocOpBuilder &b, Value panels, const ProductBlocking &size, Value col,
                                      Value firstCol, Value inner) {
   IndexBuilder i(b);
-  Value stride = memref::ExtractStridedMetadataOp::create(b, panels).getStrides()[0];
-  Value offset = i.add(i.mul(i.sub(col, firstCol), stride), i.mul(inner, size.panel));
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, panels);
+  Value offset = i.add(i.mul(i.sub(col, firstCol), metadata.getStrides()[0]), i.mul(inner, size.panel));
+  offset = i.add(metadata.getOffset(), offset);
   Value lanes = i.constant(size.panel * size.group);
   Value rows = i.div(i.dim(panels, 1), size.group);
   Type elementType = cast<MemRefType>(panels.getType()).getElementType();
@@ -38,23 +40,24 @@ namespace {
 class MicroKernels {
 public:
   MicroKernels(ImplicitLocOpBuilder &b, Operation *beside, const ProductBlocking &size, const PanelProduct &operands)
-      : b(b), index(b), beside(beside), size(size), accumulators(VectorType::get({size.length}, size.accumulator)),
+      : b(b), index(b), beside(beside), size(size),
         factor(cast<MemRefType>(operands.panel.getType()).getElementType()) {
     for (Value value :
          {operands.left, operands.panel, operands.sums, operands.rows, operands.cols, operands.inner, operands.isFirst})
       types.push_back(value.getType());
   }
 
-  /// Goes through the rows, as many at a time as the larger micro-kernel has; the smaller one ends them. What is no
-  /// wider than one vector has a micro-kernel of its own.
+  /// Goes through the rows with the narrowest micro-kernels that have the columns wanted.
   func::FuncOp getOrCreateLoop();
 
 private:
   func::FuncOp getOrCreate(const llvm::Twine &suffix, llvm::function_ref<void()> emitBody);
-  func::FuncOp getOrCreateMicroKernel(int64_t rows, int64_t vectors);
-  void emitLoop();
-  void emitCall(Value row, int64_t mostRows, int64_t vectors);
-  void emitMicroKernel(int64_t rows);
+  func::FuncOp getOrCreateMicroKernel(int64_t rows, int64_t cols);
+  void emitWidths(ArrayRef<int64_t> widths);
+  /// Goes through the rows for so many columns: whole vectors, then a half of one. What exceeds a panel has one row.
+  void emitWidth(int64_t cols);
+  void emitCall(Value row, int64_t mostRows, int64_t col, int64_t cols);
+  void emitMicroKernel(int64_t rows, int64_t cols);
   SmallVector<Value> emitStep(Value step, ArrayRef<Value> leftRows, ValueRange sums, bool isHalf);
   Value loadLeft(Value row, Value step, bool isHalf);
   Value multiplyAdd(Value left, Value right, Value sum);
@@ -63,11 +66,11 @@ private:
   IndexBuilder index;
   Operation *beside;
   const ProductBlocking &size;
-  VectorType accumulators;
   Type factor;
   SmallVector<Type> types;
-  PanelProduct operand; // of the function at hand
-  int64_t vectors = 2;  // of columns, likewise
+  PanelProduct operand;    // of the function at hand
+  VectorType accumulators; // likewise: each of a row
+  int64_t vectors = 0;     // and how many
 };
 } // namespace
 
@@ -95,44 +98,66 @@ func::FuncOp MicroKernels::getOrCreate(const llvm::Twine &suffix, llvm::function
 }
 
 func::FuncOp MicroKernels::getOrCreateLoop() {
-  return getOrCreate("", [&] { emitLoop(); });
+  return getOrCreate("", [&] {
+    SmallVector<int64_t> widths(size.widths);
+    if (size.group == 1)
+      widths.push_back(size.rowCols);
+    emitWidths(widths);
+  });
 }
 
-func::FuncOp MicroKernels::getOrCreateMicroKernel(int64_t rows, int64_t numVectors) {
-  vectors = numVectors;
-  return getOrCreate("_" + llvm::Twine(rows) + "x" + llvm::Twine(vectors), [&] { emitMicroKernel(rows); });
+func::FuncOp MicroKernels::getOrCreateMicroKernel(int64_t rows, int64_t cols) {
+  return getOrCreate("_" + llvm::Twine(rows) + "x" + llvm::Twine(cols), [&] { emitMicroKernel(rows, cols); });
 }
 
-void MicroKernels::emitCall(Value row, int64_t mostRows, int64_t numVectors) {
+void MicroKernels::emitCall(Value row, int64_t mostRows, int64_t col, int64_t cols) {
   Value rows = index.min(index.sub(operand.rows, row), mostRows), zero = index.constant(0);
   Value left = createView(b, operand.left, row, zero, rows, operand.inner);
-  Value sums = createView(b, operand.sums, row, zero, rows, index.constant(size.panel));
-  func::CallOp::create(b, getOrCreateMicroKernel(mostRows, numVectors),
-                       ValueRange{left, operand.panel, sums, rows, operand.cols, operand.inner, operand.isFirst});
+  Value panel = createView(b, operand.panel, zero, index.constant(col * size.group), operand.inner,
+                           index.constant(cols * size.group));
+  Value sums = createView(b, operand.sums, row, index.constant(col), rows, index.constant(cols));
+  func::CallOp::create(b, getOrCreateMicroKernel(mostRows, cols),
+                       ValueRange{left, panel, sums, rows, operand.cols, operand.inner, operand.isFirst});
 }
 
-void MicroKernels::emitLoop() {
-  Value zero = index.constant(0);
-  Value isWide = index.compare(arith::CmpIPredicate::sgt, operand.cols, index.constant(size.length));
-  auto emitWide = [&] {
-    // Rows that the smaller kernel can end are left to it.
-    Value whole = index.mul(index.div(index.add(operand.rows, size.rows - size.fewRows - 1), size.rows), size.rows);
-    index.forRange(zero, whole, size.rows, [&](Value row) { emitCall(row, size.rows, 2); });
-    Value isLeft = index.compare(arith::CmpIPredicate::slt, whole, operand.rows);
-    index.ifTrue(isLeft, [&] { emitCall(whole, size.fewRows, 2); });
+void MicroKernels::emitWidths(ArrayRef<int64_t> widths) {
+  if (widths.size() == 1)
+    return emitWidth(widths.front());
+  Value fits = index.compare(arith::CmpIPredicate::sle, operand.cols, index.constant(widths.front()));
+  auto emitNarrow = [&](OpBuilder &, Location) {
+    emitWidth(widths.front());
     scf::YieldOp::create(b);
   };
-  auto emitNarrow = [&] {
-    index.forRange(zero, operand.rows, size.rows, [&](Value row) { emitCall(row, size.rows, 1); });
+  auto emitWider = [&](OpBuilder &, Location) {
+    emitWidths(widths.drop_front());
     scf::YieldOp::create(b);
   };
-  scf::IfOp::create(
-      b, isWide, [&](OpBuilder &, Location) { emitWide(); }, [&](OpBuilder &, Location) { emitNarrow(); });
+  scf::IfOp::create(b, fits, emitNarrow, emitWider);
+}
+
+void MicroKernels::emitWidth(int64_t cols) {
+  Value zero = index.constant(0), whole = operand.rows;
+  if (cols > size.panel)
+    return emitCall(zero, 1, 0, cols);
+  if (cols == size.panel) // Rows that the smaller kernel can end are left to it.
+    whole = index.mul(index.div(index.add(operand.rows, size.rows - size.fewRows - 1), size.rows), size.rows);
+  index.forRange(zero, whole, size.rows, [&](Value row) {
+    int64_t side = cols % size.length;
+    if (side < cols)
+      emitCall(row, size.rows, 0, cols - side);
+    if (side > 0)
+      emitCall(row, size.rows, cols - side, side);
+  });
+  if (cols < size.panel)
+    return;
+  Value isLeft = index.compare(arith::CmpIPredicate::slt, whole, operand.rows);
+  index.ifTrue(isLeft, [&] { emitCall(whole, size.fewRows, 0, cols); });
 }
 
 /// The entry (or pair) of a row in all lanes. With `isHalf` the pair's second entry does not exist: it is zero.
 Value MicroKernels::loadLeft(Value row, Value step, bool isHalf) {
-  auto lanes = VectorType::get({size.length * size.group}, factor);
+  int64_t length = accumulators.getNumElements();
+  auto lanes = VectorType::get({length * size.group}, factor);
   if (size.group == 1)
     return vector::BroadcastOp::create(b, lanes, memref::LoadOp::create(b, operand.left, ValueRange{row, step}));
   Value col = index.mul(step, size.group);
@@ -145,7 +170,7 @@ Value MicroKernels::loadLeft(Value row, Value step, bool isHalf) {
     Value bits = vector::BitCastOp::create(b, VectorType::get({1}, b.getI32Type()), entries);
     pair = vector::ExtractOp::create(b, bits, ArrayRef<int64_t>{0});
   }
-  Value pairs = vector::BroadcastOp::create(b, VectorType::get({size.length}, b.getI32Type()), pair);
+  Value pairs = vector::BroadcastOp::create(b, VectorType::get({length}, b.getI32Type()), pair);
   return vector::BitCastOp::create(b, lanes, pairs);
 }
 
@@ -153,7 +178,7 @@ Value MicroKernels::loadLeft(Value row, Value step, bool isHalf) {
 Value MicroKernels::multiplyAdd(Value left, Value right, Value sum) {
   if (size.group == 1)
     return vector::FMAOp::create(b, left, right, sum);
-  auto pairs = VectorType::get({size.length, size.group}, factor);
+  auto pairs = VectorType::get({accumulators.getNumElements(), size.group}, factor);
   AffineExpr lane = b.getAffineDimExpr(0), entry = b.getAffineDimExpr(1);
   SmallVector<AffineMap> maps = {AffineMap::get(2, 0, {lane, entry}, b.getContext()),
                                  AffineMap::get(2, 0, {lane, entry}, b.getContext()), AffineMap::get(2, 0, lane)};
@@ -164,28 +189,31 @@ Value MicroKernels::multiplyAdd(Value left, Value right, Value sum) {
 }
 
 SmallVector<Value> MicroKernels::emitStep(Value step, ArrayRef<Value> leftRows, ValueRange sums, bool isHalf) {
-  int64_t lanes = size.length * size.group;
+  int64_t lanes = accumulators.getNumElements() * size.group;
   SmallVector<Value> right, next;
-  for (int64_t half = 0; half < vectors; ++half)
+  for (int64_t i = 0; i < vectors; ++i)
     right.push_back(vector::LoadOp::create(b, VectorType::get({lanes}, factor), operand.panel,
-                                           ValueRange{step, index.constant(half * lanes)}));
-  for (auto [i, row] : llvm::enumerate(leftRows)) {
+                                           ValueRange{step, index.constant(i * lanes)}));
+  for (Value row : leftRows) {
     Value left = loadLeft(row, step, isHalf);
-    for (int64_t half = 0; half < vectors; ++half)
-      next.push_back(multiplyAdd(left, right[half], sums[vectors * i + half]));
+    for (Value vector : right)
+      next.push_back(multiplyAdd(left, vector, sums[next.size()]));
   }
   return next;
 }
 
-void MicroKernels::emitMicroKernel(int64_t rows) {
-  SmallVector<Value> leftRows, places, sums;
+void MicroKernels::emitMicroKernel(int64_t rows, int64_t cols) {
+  int64_t lanes = std::min(cols, size.length);
+  accumulators = VectorType::get({lanes}, size.accumulator);
+  vectors = cols / lanes;
+  SmallVector<Value> leftRows, sums;
   Value last = index.sub(operand.rows, 1);
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(accumulators));
   for (int64_t i = 0; i < rows; ++i) {
     // Rows that do not exist are copies of the last one; what comes of them is never read.
     leftRows.push_back(i == 0 ? index.constant(0) : index.min(last, i));
-    for (int64_t half = 0; half < vectors; ++half) {
-      Value sofar = loadEntries(b, operand.sums, {index.constant(i), index.constant(half * size.length)}, size.length,
+    for (int64_t j = 0; j < vectors; ++j) {
+      Value sofar = loadEntries(b, operand.sums, {index.constant(i), index.constant(j * lanes)}, lanes,
                                 size.accumulator, Value());
       sums.push_back(arith::SelectOp::create(b, operand.isFirst, zero, sofar));
     }
@@ -207,8 +235,7 @@ void MicroKernels::emitMicroKernel(int64_t rows) {
     sums.assign(end.getResults().begin(), end.getResults().end());
   }
   for (auto [i, sum] : llvm::enumerate(sums))
-    storeEntries(b, sum, operand.sums, {index.constant(i / vectors), index.constant(i % vectors * size.length)},
-                 Value());
+    storeEntries(b, sum, operand.sums, {index.constant(i / vectors), index.constant(i % vectors * lanes)}, Value());
 }
 
 void descent::plan::createPanelProduct(ImplicitLocOpBuilder &b, Operation *beside, const ProductBlocking &size,

@@ -10,10 +10,10 @@ namespace descent::plan {
 /// Operands of one call.
 struct PanelProduct {
   mlir::Value left;    // rows by the block of the inner extent, read in place
-  mlir::Value panel;   // the block of the inner extent by the panel's columns
+  mlir::Value panel;   // the block of the inner extent by the panel's columns, or by more in place for a single row
   mlir::Value sums;    // room for whole rows and columns of micro-kernels
   mlir::Value rows;    // how many
-  mlir::Value cols;    // how many of the panel's are wanted
+  mlir::Value cols;    // how many of them are wanted
   mlir::Value inner;   // of the block
   mlir::Value isFirst; // whether sums start at zero
 };
@@ -32,9 +32,10 @@ mlir::Value createView(mlir::ImplicitLocOpBuilder &b, mlir::Value memref, mlir::
 mlir::Value createPanelView(mlir::ImplicitLocOpBuilder &b, mlir::Value panels, const ProductBlocking &size,
                             mlir::Value col, mlir::Value firstCol, mlir::Value inner);
 
-/// The first column of the factor that has a place in `panels`: products read earlier ones where they lie.
-mlir::Value createFirstPacked(mlir::ImplicitLocOpBuilder &b, mlir::Value panels, mlir::Value outer,
-                              const ProductBlocking &size);
+/// Copies columns of a factor, of all its rows, into panels that begin with that of column `colBegin`. The function is
+/// created beside `beside`, once a module.
+void createPanelCopies(mlir::ImplicitLocOpBuilder &b, mlir::Operation *beside, const ProductBlocking &size,
+                       mlir::Value factor, mlir::Value panels, mlir::Value colBegin, mlir::Value colEnd);
 
 } // namespace descent::plan
 

@@ -3,19 +3,24 @@
 #include "IndexBuilder.h"
 #include "MicroKernel.h"
 
+#include "mlir/IR/SymbolTable.h"
+
 using namespace mlir;
 using namespace descent::plan;
 
 namespace {
+/// What to pack: columns and inner indices of a factor, into panels that begin with that of column `firstCol`.
+struct PackedBlock {
+  Value source, panels, firstCol;
+  Value colBegin, colEnd, innerBegin, innerEnd;
+};
+
 class PackLoops {
 public:
-  PackLoops(ImplicitLocOpBuilder &b, PackOp stage, const Kernel &kernel, const ProductBlocking &size)
-      : b(b), index(b), kernel(kernel), size(size), source(kernel.buffer(stage.getSource())),
-        panels(kernel.buffer(stage.getTarget())), type(stage.getTarget().getType().getElementType()),
-        transposed(stage.getTransposed()) {
-    outer = index.dim(source, transposed ? 0 : 1);
-    inner = index.dim(source, transposed ? 1 : 0);
-    firstCol = createFirstPacked(b, panels, outer, size);
+  PackLoops(ImplicitLocOpBuilder &b, PackedBlock block, bool transposed, const ProductBlocking &size)
+      : b(b), index(b), block(block), size(size), type(cast<MemRefType>(block.panels.getType()).getElementType()) {
+    outer = index.dim(block.source, transposed ? 0 : 1);
+    inner = index.dim(block.source, transposed ? 1 : 0);
   }
 
   void emitRows();
@@ -29,25 +34,15 @@ private:
   void emitSquare(Value col, int64_t half, Value begin);
   SmallVector<Value> loadUpTo(ArrayRef<Place> places, Value end, VectorType bits);
   void store(Value bits, Value col, Value step, int64_t half);
-  /// The tile's first column that has a place in a panel.
-  Value getFirstCol() { return index.max(kernel.rowBegin, firstCol); }
 
   ImplicitLocOpBuilder &b;
   IndexBuilder index;
-  const Kernel &kernel;
+  PackedBlock block;
   const ProductBlocking &size;
-  Value source, panels;
   Type type;
-  bool transposed;
-  Value outer, inner, firstCol;
+  Value outer, inner;
 };
 } // namespace
-
-Value descent::plan::createFirstPacked(ImplicitLocOpBuilder &b, Value panels, Value outer,
-                                       const ProductBlocking &size) {
-  IndexBuilder index(b);
-  return index.sub(index.roundUp(outer, size.panel), index.dim(panels, 0));
-}
 
 /// Entries from each place on, zero from the column `end` on, as the bits that move: processors without arithmetic on
 /// 16 bits pass no such vectors on. The last place reaches furthest: the loads have masks only where it does not fit.
@@ -58,7 +53,7 @@ SmallVector<Value> PackLoops::loadUpTo(ArrayRef<Place> places, Value end, Vector
     SmallVector<Value> loads;
     for (Place place : places) {
       Value mask = masked ? createMask(b, index.sub(end, place.col), length) : Value();
-      Value entries = loadEntries(b, source, {place.row, place.col}, length, type, mask);
+      Value entries = loadEntries(b, block.source, {place.row, place.col}, length, type, mask);
       loads.push_back(bits == entries.getType() ? entries : vector::BitCastOp::create(b, bits, entries).getResult());
     }
     scf::YieldOp::create(b, loads);
@@ -74,7 +69,7 @@ void PackLoops::store(Value bits, Value col, Value step, int64_t half) {
   auto entries = VectorType::get({lanes}, type);
   if (bits.getType() != entries)
     bits = vector::BitCastOp::create(b, entries, bits);
-  Value panel = createPanelView(b, panels, size, col, firstCol, index.constant(0));
+  Value panel = createPanelView(b, block.panels, size, col, block.firstCol, index.constant(0));
   storeEntries(b, bits, panel, {step, index.constant(half * lanes)}, Value());
 }
 
@@ -99,13 +94,13 @@ void PackLoops::emitPanelStep(Value col, Value step, bool isHalf) {
 /// Several panels of a row at a time: longer runs of memory.
 void PackLoops::emitRows() {
   auto emitStep = [&](Value step, bool isHalf) {
-    index.forRange(getFirstCol(), kernel.rowEnd, size.panel, [&](Value col) { emitPanelStep(col, step, isHalf); });
+    index.forRange(block.colBegin, block.colEnd, size.panel, [&](Value col) { emitPanelStep(col, step, isHalf); });
   };
-  Value begin = index.div(kernel.colBegin, size.group), end = index.div(kernel.colEnd, size.group);
+  Value begin = index.div(block.innerBegin, size.group), end = index.div(block.innerEnd, size.group);
   index.forRange(begin, end, 1, [&](Value step) { emitStep(step, false); });
   if (size.group == 1)
     return;
-  Value isOdd = index.compare(arith::CmpIPredicate::ne, index.rem(kernel.colEnd, size.group), index.constant(0));
+  Value isOdd = index.compare(arith::CmpIPredicate::ne, index.rem(block.innerEnd, size.group), index.constant(0));
   index.ifTrue(isOdd, [&] { emitStep(end, true); });
 }
 
@@ -123,8 +118,8 @@ void PackLoops::emitSquare(Value col, int64_t half, Value begin) {
 }
 
 void PackLoops::emitTransposed() {
-  index.forRange(getFirstCol(), kernel.rowEnd, size.panel, [&](Value col) {
-    index.forRange(kernel.colBegin, kernel.colEnd, size.inner, [&](Value begin) {
+  index.forRange(block.colBegin, block.colEnd, size.panel, [&](Value col) {
+    index.forRange(block.innerBegin, block.innerEnd, size.inner, [&](Value begin) {
       for (int64_t half = 0; half < 2; ++half)
         emitSquare(col, half, begin);
     });
@@ -134,7 +129,14 @@ void PackLoops::emitTransposed() {
 func::FuncOp descent::plan::createPackKernel(ImplicitLocOpBuilder &b, PackOp stage, unsigned vectorBits) {
   ProductBlocking size(vectorBits, stage.getTarget().getType().getElementType());
   Kernel kernel = createKernel(b, stage, KernelShape());
-  PackLoops loops(b, stage, kernel, size);
+  PackedBlock block = {kernel.buffer(stage.getSource()),
+                       kernel.buffer(stage.getTarget()),
+                       createIndex(b, 0),
+                       kernel.rowBegin,
+                       kernel.rowEnd,
+                       kernel.colBegin,
+                       kernel.colEnd};
+  PackLoops loops(b, block, stage.getTransposed(), size);
   if (stage.getTransposed())
     loops.emitTransposed();
   else
@@ -145,4 +147,32 @@ func::FuncOp descent::plan::createPackKernel(ImplicitLocOpBuilder &b, PackOp sta
     std::swap(outer, inner);
   stage->setAttr("plan.tile", b.getDenseI64ArrayAttr({inner, inner * outer, outer, size.panel, size.inner}));
   return kernel.function;
+}
+
+/// The function for one type of panels: (factor, panels, columns).
+static func::FuncOp getOrCreateCopy(ImplicitLocOpBuilder &b, Operation *beside, const ProductBlocking &size,
+                                    TypeRange types) {
+  std::string name;
+  llvm::raw_string_ostream(name) << "copy_" << size.accumulator;
+  if (auto known = SymbolTable::lookupSymbolIn(SymbolTable::getNearestSymbolTable(beside), name))
+    return cast<func::FuncOp>(known);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(beside);
+  auto function = func::FuncOp::create(b, name, b.getFunctionType(types, {}));
+  function.setPrivate();
+  function->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
+  Block *entry = function.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  auto arguments = entry->getArguments();
+  Value rows = memref::DimOp::create(b, arguments[0], createIndex(b, 0));
+  PackedBlock block = {arguments[0], arguments[1], arguments[2], arguments[2], arguments[3], createIndex(b, 0), rows};
+  PackLoops(b, block, /*transposed=*/false, size).emitRows();
+  func::ReturnOp::create(b);
+  return function;
+}
+
+void descent::plan::createPanelCopies(ImplicitLocOpBuilder &b, Operation *beside, const ProductBlocking &size,
+                                      Value factor, Value panels, Value colBegin, Value colEnd) {
+  SmallVector<Value> operands = {factor, panels, colBegin, colEnd};
+  func::CallOp::create(b, getOrCreateCopy(b, beside, size, TypeRange(operands)), operands);
 }

@@ -14,6 +14,10 @@ ProductBlocking::ProductBlocking(unsigned vectorBits, Type panels)
   group = panels == accumulator ? 1 : 2;
   inner = length * group;
   innerBlock = 1024 * group;
+  widths = {length, panel};
+  if (vectorBits >= 512 && group == 1)
+    widths = {length / 2, length, length + length / 2, panel};
+  rowCols = 8 * length;
 }
 
 /// The rows of the products that may read the factor of these panels where it lies, if all of them may.
@@ -36,6 +40,6 @@ void descent::plan::describePanels(ScratchOp scratch, unsigned vectorBits) {
   ProductBlocking size(vectorBits, scratch.getType().getElementType());
   std::optional<Extent> readers = getReadersInPlace(scratch);
   Builder b(scratch.getContext());
-  scratch->setAttr("plan.panels", b.getDenseI64ArrayAttr({size.panel, size.inner, readers.has_value(),
+  scratch->setAttr("plan.panels", b.getDenseI64ArrayAttr({size.panel, size.inner, readers ? size.tileRows : 0,
                                                           int64_t(readers.value_or(Extent::One))}));
 }

@@ -1,6 +1,7 @@
 // Matrix products. A tile passes the panels of its columns one by one: rows of the left factor times the panel leave
 // their sums in the kernel's private memory, and while they are in the first-level cache the epilogue's loops make the
-// result of them. Sums of a long inner extent, and epilogues that reduce, wait until the tile is complete.
+// result of them. Sums of a long inner extent, and epilogues that reduce, wait until the tile is complete. Of a factor
+// that is not packed, the tile reads panels where they lie, or copies them into its private memory first.
 #include "EntryLoops.h"
 #include "IndexBuilder.h"
 #include "MicroKernel.h"
@@ -24,6 +25,8 @@ public:
       : b(b), index(b), stage(stage), vectorBits(vectorBits),
         size(vectorBits, stage.getPacked().getType().getElementType()),
         widens(stage.getLhs().getType().getElementType() != stage.getPacked().getType().getElementType()),
+        mayBeUnpacked(size.group == 1 && !stage.getTransposed() &&
+                      stage.getRhs().getType().getElementType() == size.accumulator),
         isTriangle(stage.getSymmetric() && !reducesRowsOrCols(stage)),
         wantsTile(!stage.getPartials().empty() || readsOriented(stage)) {}
 
@@ -32,9 +35,11 @@ public:
 private:
   LogicalResult emitBody();
   void setUp();
+  void setUpPanels();
+  void copyPanels();
   void emitInnerBlock(Value block);
-  void emitPanel(Value col);
-  Value getPanel(Value col);
+  void emitPanel(Value col, Value width);
+  Value getPanel(Value col, Value width);
   void widenLeft();
   EntryBlock getTile() { return {kernel.rowBegin, kernel.rowEnd, kernel.colBegin, kernel.colEnd}; }
   Value getTileWeight();
@@ -46,14 +51,18 @@ private:
   ProductOp stage;
   unsigned vectorBits;
   ProductBlocking size;
-  bool widens;     // the left factor is stored narrower than it is multiplied
+  bool widens; // the left factor is stored narrower than it is multiplied
+  bool mayBeUnpacked;
   bool isTriangle; // the grid leaves out what lies above the diagonal
   bool wantsTile;  // the epilogue reduces, or transposes what it reads for a tile
   Kernel kernel;
   EntryLoops *epilogue = nullptr;
   Value lhs, rhs, panels;
-  Value inner, blocks, blockSize, firstPacked;
-  Value waits; // whether sums of the whole tile are kept
+  Value inner, blocks, blockSize;
+  Value isPacked;            // whether there are panels; if not:
+  Value firstCopied, copies; // the tile's first column that is copied, and where to
+  Value rowSteps;            // how often a single row takes several panels at once
+  Value waits;               // whether sums of the whole tile are kept
   Value sums, left;
   Value innerBegin, innerEnd, isFirst, isLast;
 };
@@ -64,7 +73,6 @@ void ProductLoops::setUp() {
   rhs = kernel.buffer(stage.getRhs());
   panels = kernel.buffer(stage.getPacked());
   inner = index.dim(lhs, 1);
-  firstPacked = createFirstPacked(b, panels, index.dim(rhs, stage.getTransposed() ? 0 : 1), size);
   // An empty sum is zero: there is at least one block.
   blocks = index.max(index.ceilDiv(inner, size.innerBlock), 1);
   blockSize = index.roundUp(index.ceilDiv(inner, blocks), size.inner);
@@ -81,6 +89,38 @@ void ProductLoops::setUp() {
     left = memref::ReinterpretCastOp::create(b, view, kernel.scratch, b.getIndexAttr(size.sums()),
                                              ArrayRef<OpFoldResult>{rows, leftStride},
                                              ArrayRef<OpFoldResult>{leftStride, one});
+  if (mayBeUnpacked)
+    setUpPanels();
+}
+
+void ProductLoops::setUpPanels() {
+  isPacked = index.compare(arith::CmpIPredicate::ugt, index.dim(panels, 0), index.constant(0));
+  Value cols = index.dim(rhs, 1), rows = index.sub(kernel.rowEnd, kernel.rowBegin);
+  Value hasRows = index.compare(arith::CmpIPredicate::sgt, rows, index.constant(size.rowsInPlace));
+  Value isLarge = index.compare(arith::CmpIPredicate::sgt, index.mul(inner, cols), index.constant(size.entriesInPlace));
+  Value whole = index.mul(index.div(cols, size.panel), size.panel);
+  firstCopied = index.select(arith::AndIOp::create(b, hasRows, isLarge), kernel.colBegin, whole);
+  firstCopied = index.select(isPacked, kernel.colEnd, index.max(firstCopied, kernel.colBegin));
+  Value isRow = index.compare(arith::CmpIPredicate::eq, rows, index.constant(1));
+  Value inPlace = index.sub(index.min(firstCopied, kernel.colEnd), kernel.colBegin), none = index.constant(0);
+  rowSteps = index.select(isPacked, none, index.select(isRow, index.div(inPlace, size.rowCols), none));
+  OpFoldResult one = b.getIndexAttr(1), stride = b.getIndexAttr(size.copyStride());
+  int64_t offset = size.sums() + (widens ? size.left() : 0);
+  Value memory = memref::ReinterpretCastOp::create(
+      b, kernel.scratch, b.getIndexAttr(offset),
+      ArrayRef<OpFoldResult>{b.getIndexAttr(size.tileCols), b.getIndexAttr(size.innerBlock)},
+      ArrayRef<OpFoldResult>{stride, one}, ArrayRef<NamedAttribute>());
+  copies = memref::CastOp::create(b, getViewType(b.getContext(), size.accumulator), memory);
+}
+
+/// What this block has of the panels that are not read in place.
+void ProductLoops::copyPanels() {
+  Value isThere = index.compare(arith::CmpIPredicate::slt, firstCopied, kernel.colEnd);
+  index.ifTrue(isThere, [&] {
+    Value zero = index.constant(0), rows = index.sub(innerEnd, innerBegin);
+    Value factor = createView(b, rhs, innerBegin, zero, rows, index.dim(rhs, 1));
+    createPanelCopies(b, kernel.function, size, factor, copies, firstCopied, kernel.colEnd);
+  });
 }
 
 /// Rows of the left factor for this block, in the type of accumulation.
@@ -94,17 +134,18 @@ void ProductLoops::widenLeft() {
   });
 }
 
-/// The packed panel, or the factor itself where it is read in place.
-Value ProductLoops::getPanel(Value col) {
-  Value packed = createPanelView(b, panels, size, col, firstPacked, innerBegin);
-  if (rhs.getType() != panels.getType() || size.group > 1 || stage.getTransposed())
+/// The packed panel, its copy, or the factor itself.
+Value ProductLoops::getPanel(Value col, Value width) {
+  Value zero = index.constant(0), packed = createPanelView(b, panels, size, col, zero, innerBegin);
+  if (!mayBeUnpacked)
     return packed;
-  Value isPacked = index.compare(arith::CmpIPredicate::sge, col, firstPacked);
-  Value inPlace = createView(b, rhs, innerBegin, col, index.sub(innerEnd, innerBegin), index.constant(size.panel));
-  return index.select(isPacked, packed, inPlace);
+  Value copied = createPanelView(b, copies, size, col, firstCopied, zero);
+  Value inPlace = createView(b, rhs, innerBegin, col, index.sub(innerEnd, innerBegin), width);
+  Value isCopied = index.compare(arith::CmpIPredicate::sge, col, firstCopied);
+  return index.select(isPacked, packed, index.select(isCopied, copied, inPlace));
 }
 
-void ProductLoops::emitPanel(Value col) {
+void ProductLoops::emitPanel(Value col, Value width) {
   // The mirror covers what lies above the diagonal; a reduction wants it too.
   Value rowBegin = isTriangle && !wantsTile ? index.max(kernel.rowBegin, col) : kernel.rowBegin;
   Value rows = index.sub(kernel.rowEnd, rowBegin), inners = index.sub(innerEnd, innerBegin);
@@ -113,10 +154,10 @@ void ProductLoops::emitPanel(Value col) {
   PanelProduct operands;
   operands.left = widens ? createView(b, left, tileRow, zero, rows, inners)
                          : createView(b, lhs, rowBegin, innerBegin, rows, inners);
-  operands.panel = getPanel(col);
-  operands.sums = createView(b, sums, tileRow, sumsCol, rows, index.constant(size.panel));
+  operands.panel = getPanel(col, width);
+  operands.sums = createView(b, sums, tileRow, sumsCol, rows, width);
   operands.rows = rows;
-  operands.cols = index.sub(kernel.colEnd, col);
+  operands.cols = index.min(index.sub(kernel.colEnd, col), width);
   operands.inner = inners;
   operands.isFirst = isFirst;
   createPanelProduct(b, kernel.function, size, operands);
@@ -124,7 +165,7 @@ void ProductLoops::emitPanel(Value col) {
     return;
   index.ifTrue(isLast, [&] {
     epilogue->setSource(operands.sums, rowBegin, col);
-    epilogue->emitBlock({rowBegin, kernel.rowEnd, col, index.min(index.add(col, size.panel), kernel.colEnd)});
+    epilogue->emitBlock({rowBegin, kernel.rowEnd, col, index.min(index.add(col, width), kernel.colEnd)});
   });
 }
 
@@ -135,7 +176,19 @@ void ProductLoops::emitInnerBlock(Value block) {
   isLast = index.compare(arith::CmpIPredicate::eq, index.add(block, 1), blocks);
   if (widens)
     widenLeft();
-  index.forRange(kernel.colBegin, kernel.colEnd, size.panel, [&](Value col) { emitPanel(col); });
+  if (!mayBeUnpacked)
+    return index.forRange(kernel.colBegin, kernel.colEnd, size.panel,
+                          [&](Value col) { emitPanel(col, index.constant(size.panel)); });
+  copyPanels();
+  Value narrowBegin = index.add(kernel.colBegin, index.mul(rowSteps, size.rowCols));
+  Value steps = index.add(rowSteps, index.ceilDiv(index.sub(kernel.colEnd, narrowBegin), size.panel));
+  index.forRange(index.constant(0), steps, 1, [&](Value step) {
+    Value isWide = index.compare(arith::CmpIPredicate::slt, step, rowSteps);
+    Value wide = index.add(kernel.colBegin, index.mul(step, size.rowCols));
+    Value narrow = index.add(narrowBegin, index.mul(index.sub(step, rowSteps), size.panel));
+    emitPanel(index.select(isWide, wide, narrow),
+              index.select(isWide, index.constant(size.rowCols), index.constant(size.panel)));
+  });
 }
 
 /// Off the diagonal a tile stands for its mirror image too.
@@ -180,7 +233,8 @@ void ProductLoops::describeTile() {
 FailureOr<func::FuncOp> ProductLoops::emit() {
   auto isTile = [](Value buffer) { return cast<BufferType>(buffer.getType()).getCols() == Extent::Tiles; };
   KernelShape shape;
-  shape.scratch = MemRefType::get({size.sums() + (widens ? size.left() : 0)}, size.accumulator);
+  shape.scratch = MemRefType::get({size.sums() + (widens ? size.left() : 0) + (mayBeUnpacked ? size.copies() : 0)},
+                                  size.accumulator);
   shape.results = llvm::count_if(stage.getPartials(), isTile);
   kernel = createKernel(b, stage, shape);
   if (failed(emitBody())) {

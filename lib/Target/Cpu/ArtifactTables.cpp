@@ -14,7 +14,7 @@ using namespace descent;
 using namespace descent::plan;
 
 // The structs are built field by field below: what they hold has not changed as long as their sizes have not.
-static_assert(sizeof(descent_artifact) == 152 && sizeof(descent_track) == 144 && sizeof(descent_stage) == 104 &&
+static_assert(sizeof(descent_artifact) == 152 && sizeof(descent_track) == 144 && sizeof(descent_stage) == 112 &&
               sizeof(descent_state_desc) == 32 && sizeof(descent_buffer_desc) == 56 && sizeof(descent_cut) == 40 &&
               sizeof(descent_slot) == 16 && sizeof(descent_slot_store) == 8 && sizeof(descent_choice) == 16 &&
               sizeof(descent_alternative) == 24 && sizeof(descent_term) == 24 && sizeof(descent_hyper_desc) == 24);
@@ -225,12 +225,14 @@ Constant TrackTables::stage(Operation *op) {
   bool isPerLayer = isa<CombineOp, ScalarsOp>(op);
   auto scratch = op->getAttrOfType<IntegerAttr>("plan.scratch_bytes");
   auto [choice, alternative] = emitAlternative(getAlternative(op));
+  auto pack = dyn_cast<PackOp>(op);
   return Constant::structure({tables.text(name), Constant::u32(layout.getSegment(op)), Constant::u32(isPerLayer),
                               emitDomain(op), Constant::i64(scratch ? scratch.getInt() : 0),
                               Constant::address(op->getAttrOfType<FlatSymbolRefAttr>("kernel")),
                               tables.array(prefix + llvm::utostr(layout.getStage(op)) + "_operands", operands(op)),
                               choice, alternative, Constant::u32(isa<ScalarsOp>(op) ? getScalarOperands(op).size() : 0),
-                              Constant::u32(isa<ScalarsOp>(op) ? op->getNumResults() : 0)});
+                              Constant::u32(isa<ScalarsOp>(op) ? op->getNumResults() : 0),
+                              Constant::u32(pack ? layout.getBuffer(pack.getTarget()) + 1 : 0), Constant::u32(0)});
 }
 
 /// One way to go: its name, and what its stages cost.

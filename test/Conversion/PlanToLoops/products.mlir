@@ -35,16 +35,19 @@ plan.program @shared_bodies segments 1 {
 // CHECK-LABEL: func.func private @t_0_pack
 // CHECK: vector.shuffle
 // CHECK: func.func private @multiply_f32(
-// CHECK: call @multiply_f32_6x2
-// CHECK: call @multiply_f32_3x2
-// CHECK: call @multiply_f32_6x1
-// CHECK: func.func private @multiply_f32_6x2({{.*}} attributes {passthrough = ["noinline"]}
+// CHECK: call @multiply_f32_6x8(
+// CHECK: call @multiply_f32_6x16(
+// CHECK: call @multiply_f32_3x16(
+// CHECK: call @multiply_f32_1x64(
+// CHECK: func.func private @multiply_f32_6x8({{.*}} attributes {passthrough = ["noinline"]}
+// CHECK-COUNT-6: vector.fma
+// CHECK: func.func private @multiply_f32_6x16(
 // CHECK: scf.for {{.*}} -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
 // CHECK-COUNT-12: vector.fma
-// CHECK: func.func private @multiply_f32_3x2(
+// CHECK: func.func private @multiply_f32_3x16(
 // CHECK-COUNT-6: vector.fma
-// CHECK: func.func private @multiply_f32_6x1(
-// CHECK-COUNT-6: vector.fma
+// CHECK: func.func private @multiply_f32_1x64(
+// CHECK-COUNT-8: vector.fma
 // CHECK: func.func private @t_1_product
 // CHECK: call @multiply_f32(
 // CHECK-NOT: func.func private @t_2_product
@@ -124,9 +127,9 @@ plan.program @narrow segments 1 {
 
 // -----
 
-// A factor in the type of accumulation may be read in place.
+// A factor in the type of accumulation may be taken unpacked: in place, or by copies of the tile's own.
 // CHECK-LABEL: plan.program @in_place
-// CHECK: plan.scratch worker {plan.panels = array<i64: 16, 8, 1, 3>} : <long, short, f32, panels>
+// CHECK: plan.scratch worker {plan.panels = array<i64: 16, 8, 96, 3>} : <long, short, f32, panels>
 plan.program @in_place segments 1 {
   plan.track @t class matrix {
     %a = plan.scratch worker : !plan.buffer<short, short, f32>
@@ -139,5 +142,7 @@ plan.program @in_place segments 1 {
     }
   }
 }
+// CHECK: func.func private @copy_f32(
 // CHECK: func.func private @t_1_product
-// CHECK: arith.select %{{.*}} : memref<?x?xf32, strided<[?, 1], offset: ?>>
+// CHECK: call @copy_f32(
+// CHECK-COUNT-2: arith.select %{{.*}} : memref<?x?xf32, strided<[?, 1], offset: ?>>
