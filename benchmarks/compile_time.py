@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,8 @@ RULES = pairs.ROOT / "lib" / "Optimizers"
 RECIPES = sorted((pairs.ROOT / "benchmarks" / "recipes").glob("*.mlir"))
 # For one instruction set, and for all of them in one object.
 WANTED, WANTED_OF_ALL = 1.0, 2.5
+ANY, ALL = "compiling any rule", "all instruction sets"
+A_SECOND, SECONDS, COLD = "a second", "2.5 seconds", "torch.compile of its step, cold"
 TORCH = {"adamw": (), "muon_torch": ("--stored", "out_in", "--class", "matrix")}
 QUICK_SHAPES = "48x96,96"
 
@@ -112,7 +115,8 @@ def make_row(work: str, beside: str, own: float, other: float) -> pairs.Row:
     return pairs.Row(work, beside, 1, own, other, ratio, ratio, ratio, 1.0)
 
 
-def report(runs: int, quick: bool, with_torch: bool) -> list[pairs.Row]:
+def report(runs: int, quick: bool, with_torch: bool) -> Iterator[pairs.Row]:
+    """The page's rows, each as soon as it is known."""
     print("\n".join(machine.describe()))
     print(f"medians of {runs} runs each, and the slowest run; all: every instruction set in one shared object")
     print(
@@ -121,34 +125,31 @@ def report(runs: int, quick: bool, with_torch: bool) -> list[pairs.Row]:
     single: dict[str, float] = {}
     every: dict[str, float] = {}
     for subject in subjects()[: 1 if quick else None]:
+        pairs.note(f"compiling {subject.name}")
         everywhere = (*subject.arguments, "--target", "cpu")
         found = [run_often(subject.arguments, ending, runs) for ending in ("so", "o")]
         found.append(run_often(everywhere, "so", runs))
         columns = "".join(f"{taken.median:>8.3f} s{taken.slowest:>8.3f} s" for taken in found)
         print(f"{subject.name:<22}{columns}{max(taken.memory for taken in found):>9.0f} MB", flush=True)
         single[subject.name], every[subject.name] = found[0].median, found[2].median
+    print(f"\n{pairs.HEADING}")
     slowest, slowest_of_all = max(single, key=lambda name: single[name]), max(every, key=lambda name: every[name])
-    return [
-        make_row(f"compiling any rule, slowest: {slowest}", "a second", single[slowest], WANTED),
-        make_row(
-            f"all instruction sets, slowest: {slowest_of_all}", "2.5 seconds", every[slowest_of_all], WANTED_OF_ALL
-        ),
-        *(torch_rows(single, quick) if with_torch else []),
-    ]
-
-
-def torch_rows(single: dict[str, float], quick: bool) -> list[pairs.Row]:
-    rows = []
-    for rule in TORCH:
+    yield make_row(f"{ANY}, slowest: {slowest}", A_SECOND, single[slowest], WANTED)
+    yield make_row(f"{ALL}, slowest: {slowest_of_all}", SECONDS, every[slowest_of_all], WANTED_OF_ALL)
+    for rule in TORCH if with_torch else ():
         if rule in single:
-            cold = time_torch_apart(rule, quick)
-            rows.append(make_row(f"compiling {rule}", "torch.compile of its step, cold", single[rule], cold))
-    return rows
+            pairs.note(f"torch.compile of {rule}, cold")
+            yield make_row(f"compiling {rule}", COLD, single[rule], time_torch_apart(rule, quick))
+
+
+def goals() -> list[pairs.Goal]:
+    besides = [(ANY, A_SECOND), (ALL, SECONDS), *((f"compiling {rule}", COLD) for rule in TORCH)]
+    return [pairs.Goal(work, beside, 1, 1.0) for work, beside in besides]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="How long descent-compile takes, and how much memory.")
-    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="one rule, one run: does it run at all")
     parser.add_argument("--json", help="write the rows of the page to this file")
     parser.add_argument("--no-torch", action="store_true", help="leave torch.compile out")
@@ -158,10 +159,10 @@ def main() -> None:
         print(time_torch(options.torch, options.quick))
         return
     with_torch = not options.no_torch and importlib.util.find_spec("torch") is not None
-    rows = report(1 if options.quick else options.runs, options.quick, with_torch)
-    print(f"\n{pairs.HEADING}\n" + "\n".join(row.line() for row in rows))
-    if options.json:
-        pairs.write_rows(options.json, rows)
+    for row in report(1 if options.quick else options.runs, options.quick, with_torch):
+        print(row.line(), flush=True)
+        if options.json:
+            pairs.write_rows(options.json, [row])
 
 
 if __name__ == "__main__":

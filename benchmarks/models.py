@@ -5,21 +5,23 @@
 
 Muon for the hidden matrices of GPT-2 124M, beside torch.optim.Muon; LANTON, NorMuon and Scion for all of its tensors,
 by the recipes in benchmarks/recipes, beside the same written with torch operations
-(python/descent/run/torch_rules.py). First both make two steps on small tensors, and must agree.
+(python/descent/run/torch_rules.py). First both make two steps on small tensors, and one on the model's, and must agree.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pairs
 
 import descent
-from descent.run.against import Variant, compare_numbers, prepare_torch, torch_step, variants
+from descent.run.against import Variant, check_close, compare_numbers, prepare_torch, torch_step, variants
 from descent.run.rounds import Step
 from descent.run.shapes import Tensor, parse_shapes
-from descent.run.workload import Job, Workload, plan_job
+from descent.run.workload import Array, Job, Workload, plan_job
 
 RECIPES = Path(__file__).resolve().parent / "recipes"
 SMALL = (
@@ -37,6 +39,7 @@ SUBJECTS = {
     "Scion": (str(RECIPES / "scion.mlir"), ()),
 }
 WANTED = 2.0
+EAGER, COMPILED = "torch eager", "torch.compile"
 
 
 def build(subject: str) -> descent.Artifact:
@@ -50,19 +53,28 @@ def forget(artifact: descent.Artifact) -> None:
         Path(artifact.path).with_suffix(ending).unlink()
 
 
-def make(subject: str, variant_name: str, threads: int, quick: bool) -> tuple[Step, Step]:
+def make(subject: str, threads: int, others: Sequence[str], quick: bool) -> list[Step]:
     artifact = build(subject)
     forget(artifact)
     prepare_torch(threads)
     small = plan_job(artifact, SMALL, {})
-    variant = find_variant(small, variant_name)
-    compare_numbers(small, variant, threads)
+    compare_numbers(small, find_variant(small, EAGER), threads)
     job = small if quick else plan_job(artifact, parse_shapes("gpt2-124m").tensors, {})
     work = Workload(job, threads)
-    other = torch_step(work, variant)
+    first = [weight.copy() for weight in work.weights]
     work.step()
-    other()  # compiles, and makes its states
-    return work.step, other
+    wanted = [weight.copy() for weight in work.weights]
+    return [work.step, *(checked_step(work, find_variant(job, other), first, wanted) for other in others)]
+
+
+def checked_step(work: Workload, variant: Variant, first: list[Array], wanted: list[Array]) -> Step:
+    """Makes its first step, in which it compiles, from the same weights as ours did."""
+    for weight, number in zip(work.weights, first, strict=True):
+        weight[...] = number
+    step = torch_step(work, variant)
+    step()
+    check_close(work.job, variant, 1, first, wanted, work.weights)
+    return step
 
 
 def find_variant(job: Job, name: str) -> Variant:
@@ -70,18 +82,17 @@ def find_variant(job: Job, name: str) -> Variant:
     return variant
 
 
-def list_pairs() -> list[pairs.Pair]:
+def contests() -> list[pairs.Contest]:
     return [
-        pairs.Pair(
+        pairs.Contest(
             f"{subject} step, GPT-2 124M" + (", hidden matrices" if subject == "Muon" else ""),
-            variant,
+            (EAGER, COMPILED),
             WANTED,
-            lambda threads, quick, subject=subject, variant=variant: make(subject, variant, threads, quick),
+            partial(make, subject),
         )
         for subject in SUBJECTS
-        for variant in ("torch eager", "torch.compile")
     ]
 
 
 if __name__ == "__main__":
-    pairs.main(__doc__ or "", list_pairs())
+    pairs.main(__doc__ or "", contests())

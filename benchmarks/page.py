@@ -3,12 +3,13 @@
 
     .venv/bin/python3 benchmarks/page.py
 
-`NAME.json` has the figures that goals are for (benchmarks/goals.py), `NAME.txt` all that a benchmark printed. What has
-not run is left out.
+`NAME.json` has the figures that goals are for (benchmarks/goals.py), `NAME.txt` all that a benchmark printed. Goals
+whose figures are missing stand there as not measured.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,8 @@ Rounds in which other programs took more than a twentieth of the machine are lef
 """
 # Why a goal is missed, by the beginning of the work's name.
 CAUSES = {
+    "AdamW, bf16 parameters, 8-bit states": "8-bit states: a core that moves 40 GB/s is bound by the arithmetic that "
+    "finds the nearest codes, not by bytes (storage.md).",
     "Newton-Schulz-5 bf16, 768 x 3072": "Newton-Schulz in bf16 for 768 x 3072: the Gram form's products are small, and "
     "gain 1.6 times from a second thread, where PyTorch's large ones gain 1.8 times.",
 }
@@ -104,7 +107,9 @@ def seconds(value: float | None) -> str:
     return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.3g} ms" if value >= 1e-3 else f"{value * 1e6:.3g} us"
 
 
-def line(row: pairs.Row) -> str:
+def line(goal: pairs.Goal, row: pairs.Row | None) -> str:
+    if row is None:
+        return f"| {goal.work} | {goal.beside} | {goal.threads} |  |  | not measured | {goal.target:g} |"
     ratio = f"**{row.ratio:.2f}**" if row.missed else f"{row.ratio:.2f}"
     cells = (
         row.work,
@@ -118,7 +123,7 @@ def line(row: pairs.Row) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def causes(rows: list[pairs.Row]) -> str:
+def causes(rows: Sequence[pairs.Row]) -> str:
     """Of the misses among the rows."""
     missed = [cause for work, cause in CAUSES.items() if any(row.missed and row.work.startswith(work) for row in rows)]
     return "\nWhat is missed, and why:\n\n" + "\n".join(f"- {cause}" for cause in missed) + "\n" if missed else ""
@@ -129,10 +134,11 @@ def section(part: Part, printed: str) -> str:
 
 
 def write(folder: Path, page: Path) -> None:
-    rows = goals.read_rows(folder)
+    lines = goals.read_lines(folder)
+    rows = [row for _, row in lines if row is not None]
     # How busy the machine was belongs to each benchmark.
     described = "\n".join(text for text in machine.describe() if not text.startswith("load"))
-    text = INTRODUCTION.format(machine=described, rows="\n".join(map(line, rows))) + causes(rows)
+    text = INTRODUCTION.format(machine=described, rows="\n".join(line(goal, row) for goal, row in lines)) + causes(rows)
     for part in PARTS:
         file = folder / f"{part.name}.txt"
         if file.exists() and file.stat().st_size:

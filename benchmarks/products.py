@@ -3,9 +3,9 @@
 
     .venv/bin/python3 benchmarks/products.py [--quick] [--json FILE] [--work gemm_f32,square_f32,...]
 
-A pair works in one process of its own, on the same arrays, in turns. A turn repeats the product for some milliseconds;
-the table has the medians over the turns in GFLOP/s, and the median of the turns' ratios to the best of the others:
-above 1, Descent is faster. A pause before each turn lets the threads of the other one fall asleep. `square` is a a^T:
+A pair works in one process of its own, on the same arrays, in turns (python/descent/run/rounds.py) whose steps repeat
+the product for some milliseconds; the table has the medians over the turns in GFLOP/s, and the median of the turns'
+ratios to the best of the others: above 1, Descent is faster. `square` is a a^T:
 one triangle and its mirror image, beside OpenBLAS' ssyrk, which leaves the other triangle out, or the full product of
 PyTorch; GFLOP/s count one triangle.
 """
@@ -22,12 +22,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import machine
 import numpy as np
+import pairs
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "python"))
+from descent.run.rounds import Comparison, compare_all
+
+ROOT = pairs.ROOT
 
 Shape = tuple[int, int, int]  # rows, columns, inner extent
 Timer = Callable[[int], float]  # repeats -> seconds
@@ -46,7 +50,8 @@ WORK: dict[str, tuple[list[Shape], list[str]]] = {
     "gemm_bf16": (BF16, ["torch"]),
     "square_bf16": (SQUARES, ["torch"]),
 }
-TURN, PAUSE = 0.02, 0.005
+# Seconds of a step, of a round of steps, and of a comparison's undisturbed turns.
+STEP, ROUND, BUDGET = 0.02, 0.1, 1.0
 
 
 def flops(kind: str, shape: Shape) -> float:
@@ -135,25 +140,20 @@ def pytorch(threads: int) -> tuple[Callable[[str, list[np.ndarray]], Timer], str
     return timer, f"torch {torch.__version__}"
 
 
-def measure(timers: list[Timer], rounds: int) -> tuple[list[float], float]:
-    """Seconds of one product by each, and the ratio of the second to the first: medians over the rounds."""
+def measure(timers: list[Timer], budget: float) -> tuple[list[float], Comparison]:
+    """Seconds of one product by each; a step of the comparison repeats it for about STEP seconds."""
     repeats = []
     for timer in timers:
         timer(1)
-        repeats.append(max(1, min(100000, int(TURN / max(timer(1), 1e-7)))))
-    seconds: list[list[float]] = [[], []]
-    for _ in range(rounds):
-        for place, (timer, count) in enumerate(zip(timers, repeats, strict=True)):
-            time.sleep(PAUSE)
-            timer(1)
-            seconds[place].append(timer(count) / count)
-    ratio = statistics.median(other / mine for mine, other in zip(*seconds, strict=True))
-    return [statistics.median(values) for values in seconds], ratio
+        repeats.append(max(1, min(100000, int(STEP / max(timer(1), 1e-7)))))
+    steps = [partial(timer, count) for timer, count in zip(timers, repeats, strict=True)]
+    (found,) = compare_all(steps, budget, round_seconds=ROUND)
+    return [found.own / repeats[0], found.other / repeats[1]], found
 
 
 def run_pair(options: argparse.Namespace) -> None:
     """In a process of its own: one other library, one number of threads."""
-    folder, threads, rounds = Path(options.folder), options.threads, 3 if options.quick else 7
+    folder, threads, budget = Path(options.folder), options.threads, 0.0 if options.quick else BUDGET
     loop = ctypes.CDLL(str(folder / "products_loop.so"))
     for function in (loop.time_products, loop.time_gemm, loop.time_syrk):
         function.restype = ctypes.c_double
@@ -166,10 +166,11 @@ def run_pair(options: argparse.Namespace) -> None:
             continue
         for shape in shapes[::3] if options.quick else shapes:
             matrices = arrays(kind, shape)
-            (first, second), ratio = measure([mine(kind, matrices), other(kind, matrices)], rounds)
-            rate = flops(kind, shape) * 1e-9
+            (first, second), found = measure([mine(kind, matrices), other(kind, matrices)], budget)
+            rate, scale = flops(kind, shape) * 1e-9, second / first / (found.other / found.own)
             results.append({"work": kind, "shape": shape, "threads": threads, "other": options.pair, "version": name,
-                            "gflops": rate / first, "other_gflops": rate / second, "ratio": ratio})
+                            "gflops": rate / first, "other_gflops": rate / second, "ratio": scale * found.ratio,
+                            "kept": found.kept, "all": found.all})
     print(json.dumps(results))
 
 
@@ -183,7 +184,8 @@ def start_pair(pair: str, threads: int, options: argparse.Namespace, folder: Pat
                "--work", options.work] + (["--quick"] if options.quick else [])
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if finished.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\n{finished.stderr}")
+        pairs.note(f"FAILED: {' '.join(command)}\n{finished.stderr}")
+        return []
     return json.loads(finished.stdout)
 
 
@@ -217,14 +219,19 @@ def main() -> None:
         return
     folder = ROOT / "build" / "benchmarks" / "products"
     build(folder)
+    print("\n".join(machine.describe()))
     others = {other for work in options.work.split(",") for other in WORK[work][1]}
     results = []
-    for threads in [options.threads] if options.threads else [1, 2]:
+    for threads in [options.threads] if options.threads else [2, 1]:
         for pair in sorted(others):
-            results += start_pair(pair, threads, options, folder)
+            pairs.note(f"products, {threads} threads, beside {pair}")
+            found = start_pair(pair, threads, options, folder)
+            results += found
+            if options.json:
+                pairs.merge_rows(options.json, found, ("work", "shape", "threads", "other"))
     summarize(results)
-    if options.json:
-        Path(options.json).write_text(json.dumps(results, indent=1))
+    if {result["other"] for result in results} != others:
+        raise SystemExit("some pairs failed; the rest is written")
 
 
 if __name__ == "__main__":

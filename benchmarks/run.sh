@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Runs the benchmarks and writes docs/benchmarks.md.
+# Runs the benchmarks and writes docs/benchmarks.md, in half an hour.
 # usage: benchmarks/run.sh [--quick] [BENCHMARK...]    only those named; of the others the last figures stay
-#   --quick    small sizes and few rounds, to see that all of it runs; nothing is written
+#   build_time runs only when it is named
+#   --quick    small sizes and few rounds, to see that all of it runs; docs/benchmarks.md stays
+# Figures are kept as soon as they are measured, in build/benchmarks, and the page is written after each benchmark.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=$root/.venv/bin/python3
 results=$root/build/benchmarks
-names=(adamw storage products newton_schulz models compile_time build_time)
+names=(adamw storage products newton_schulz compile_time models)
+known=("${names[@]}" build_time)
 cd "$root"
 
 quick=no
@@ -15,8 +18,8 @@ quick=no
   shift
 }
 for name in "$@"; do
-  case " ${names[*]} " in *" $name "*) continue ;; esac
-  echo "error: there is no benchmark '$name'; there are: ${names[*]}" >&2
+  case " ${known[*]} " in *" $name "*) continue ;; esac
+  echo "error: there is no benchmark '$name'; there are: ${known[*]}" >&2
   exit 1
 done
 [ $# -eq 0 ] || names=("$@")
@@ -43,12 +46,18 @@ measure() {
 
 mkdir -p "$results"
 [ -x build/bin/descent-compile ] || scripts/build.sh
+failed=()
 for name in "${names[@]}"; do
+  echo "[$(date +%T)] $name" >&2
   if [ $quick = yes ]; then
-    quickly "$name"
+    quickly "$name" || failed+=("$name")
   else
-    measure "$name" | tee "$results/$name.txt.new"
-    mv "$results/$name.txt.new" "$results/$name.txt"
+    measure "$name" | tee "$results/$name.txt" || failed+=("$name")
+    "$python" benchmarks/page.py
   fi
 done
-[ $quick = yes ] || "$python" benchmarks/page.py
+echo "[$(date +%T)] done" >&2
+[ ${#failed[@]} -eq 0 ] || {
+  echo "error: these failed, or a part of them: ${failed[*]}" >&2
+  exit 1
+}

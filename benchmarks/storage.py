@@ -3,33 +3,26 @@
 
     .venv/bin/python3 benchmarks/storage.py [--elements N] [--threads 1,2] [--rounds N] [--json FILE]
 
-Policies take turns in one process, on 16 matrices each; the numbers are medians over rounds, the ratio is the median of
-the rounds' ratios. Bytes an element are those that a step moves.
+Policies take turns in one process, on 16 matrices each (python/descent/run/rounds.py); the ratio is the median of the
+turns' ratios. Bytes an element are those that a step moves.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
-import json
 import math
-import os
-import statistics
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import machine
 import numpy as np
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "python"))
-os.environ.setdefault("DESCENT_BUILD", str(ROOT / "build"))
+import pairs
 
 import descent
 from descent.manifest import DTYPES
+from descent.run.rounds import Comparison, compare_all
 
 # Policy, and the bytes of weight, gradient and states that a step reads and writes.
 POLICIES = {
@@ -56,7 +49,7 @@ def numbers(side: int, scale: float, type_name: str) -> Any:
 class Contender:
     def __init__(self, policy: str, artifact: descent.Artifact, side: int, threads: int) -> None:
         (group,) = artifact.groups
-        self.policy, self.step_number, self.seconds = policy, 0, 0.0
+        self.policy, self.step_number = policy, 0
         layers = []
         for index in range(MATRICES):
             weight, gradient = numbers(side, 0.02, group.weight), numbers(side, 1e-3, group.gradient)
@@ -65,34 +58,41 @@ class Contender:
 
     def step(self) -> None:
         self.step_number += 1
-        start = time.perf_counter()
         self.optimizer.step(self.step_number, hyper=HYPER)
-        self.seconds = time.perf_counter() - start
 
 
 def measure(artifacts: dict[str, descent.Artifact], side: int, threads: int, rounds: int) -> list[dict[str, Any]]:
     contenders = [Contender(policy, artifact, side, threads) for policy, artifact in artifacts.items()]
-    seconds: dict[str, list[float]] = {policy: [] for policy in artifacts}
-    for number in range(rounds + 1):
-        for contender in contenders:
-            contender.step()
-            if number > 0:  # the first round touches memory for the first time
-                seconds[contender.policy].append(contender.seconds)
-    elements = MATRICES * side * side
-    rows = []
-    for policy, times in seconds.items():
-        ratio = statistics.median(a / b for a, b in zip(seconds["f32"], times, strict=True))
-        rate = elements / statistics.median(times)
-        rows.append({"policy": policy, "threads": threads, "elements": elements, "elements_per_second": rate,
-                     "bytes_per_second": rate * POLICIES[policy], "times_f32": ratio})
-    return rows
+    for contender in contenders:
+        contender.step()  # touches memory for the first time
+    found = compare_all([contender.step for contender in contenders], rounds=rounds)
+    return [
+        describe(contender.policy, MATRICES * side * side, threads, one)
+        for contender, one in zip(contenders[1:], found, strict=True)
+    ]
+
+
+def describe(policy: str, elements: int, threads: int, found: Comparison) -> dict[str, Any]:
+    """`found`: f32 beside this policy, whose ratio is that of f32's speed."""
+    return {
+        "policy": policy,
+        "threads": threads,
+        "elements": elements,
+        "own": found.other,
+        "f32": found.own,
+        "elements_per_second": elements / found.other,
+        "bytes_per_second": elements / found.other * POLICIES[policy],
+        "times_f32": 1 / found.ratio,
+        "lowest": 1 / found.highest,
+        "highest": 1 / found.lowest,
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--elements", type=int, default=64 << 20)
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     side = math.isqrt(options.elements // MATRICES)
@@ -101,15 +101,19 @@ def main() -> None:
         for index, policy in enumerate(POLICIES):
             output = Path(folder) / f"adamw{index}.so"
             artifacts[policy] = descent.compile("adamw", output, "--storage", policy)
-        rows = []
+        print("\n".join(machine.describe()))
+        print(f"\n{'policy':52} {'threads':>7} {'elements/s':>11} {'GB/s':>6} {'x f32':>6}")
         for threads in map(int, options.threads.split(",")):
-            rows += measure(artifacts, side, threads, options.rounds)
-    print(f"{'policy':52} {'threads':>7} {'elements/s':>11} {'GB/s':>6} {'x f32':>6}")
+            pairs.note(f"AdamW under {len(artifacts)} policies, {threads} threads")
+            report(measure(artifacts, side, threads, options.rounds), options.json)
+
+
+def report(rows: list[dict[str, Any]], output: Path | None) -> None:
     for row in rows:
         print(f"{row['policy']:52} {row['threads']:7} {row['elements_per_second']:11.3g} "
-              f"{row['bytes_per_second'] / 1e9:6.1f} {row['times_f32']:6.2f}")
-    if options.json:
-        options.json.write_text(json.dumps({"machine": machine.describe(), "rows": rows}, indent=2) + "\n")
+              f"{row['bytes_per_second'] / 1e9:6.1f} {row['times_f32']:6.2f}", flush=True)
+    if output:
+        pairs.merge_rows(output, rows, ("policy", "threads"))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ def test_a_pair_that_does_not_exist_is_refused() -> None:
 
 ADAMW = {"table": "GPT-2 124M", "own": 0.07, "other": 0.21, "lowest": 2.9, "highest": 3.2, "ratio": 3.0}
 PRODUCT = {"work": "gemm_f32", "threads": 1, "other": "torch"}
+STORED = {"policy": "param = bf16, states = q8", "threads": 2, "own": 0.1, "f32": 0.175}
 
 
 def test_the_page_has_a_line_for_each_goal_and_marks_misses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,28 +54,33 @@ def test_the_page_has_a_line_for_each_goal_and_marks_misses(tmp_path: Path, monk
     import page
     import pairs
 
-    rows = [pairs.Row("a step", "torch eager", threads, 0.5, 1.2, 2.4, 2.3, 2.5, 2.0 * threads) for threads in (1, 2)]
-    pairs.write_rows(str(tmp_path / "models.json"), rows[:1])
-    pairs.write_rows(str(tmp_path / "models.json"), rows)
+    work = "Scion step, GPT-2 124M"
+    ratios = {1: 2.4, 2: 1.4}
+    rows = [pairs.Row(work, "torch eager", count, 0.5, 1.2, ratio, 1.3, 2.5, 2.0) for count, ratio in ratios.items()]
+    pairs.write_rows(tmp_path / "models.json", [pairs.Row(work, "torch eager", 1, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0)])
+    pairs.write_rows(tmp_path / "models.json", rows)
     adamw = [{**ADAMW, "threads": 1, "against": against} for against in ("foreach", "loop")]
-    (tmp_path / "adamw.json").write_text(json.dumps(adamw))
     products = [{**PRODUCT, "shape": [n, n, n], "ratio": ratio} for n, ratio in ((64, 1.3), (64, 1.1), (96, 0.7))]
-    (tmp_path / "products.json").write_text(json.dumps(products))
-    stored = {"policy": "param = bf16, states = q8", "threads": 2, "elements": 100, "elements_per_second": 1e3}
-    (tmp_path / "storage.json").write_text(json.dumps({"rows": [{**stored, "times_f32": 1.75}]}))
+    stored = {**STORED, "times_f32": 1.75, "lowest": 1.7, "highest": 1.8}
+    for name, found in (("adamw", adamw), ("products", products), ("storage", [stored])):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"rows": found}))
     (tmp_path / "adamw.txt").write_text("figures\n")
-    monkeypatch.setattr(page, "CAUSES", {"a step": "A step is slow.", "AdamW": "not missed"})
+    monkeypatch.setattr(page, "CAUSES", {"Scion": "A step is slow.", "AdamW f32, GPT-2": "not missed"})
     page.write(tmp_path, tmp_path / "page.md")
     text = (tmp_path / "page.md").read_text()
     lines = [line for line in text.splitlines() if line.startswith("| ")][1:]
-    assert lines == [
+    assert [line for line in lines if "not measured" not in line] == [
         "| AdamW f32, GPT-2 124M | torch.optim.AdamW(foreach=True) | 1 | 70 ms | 210 ms | 3.00 (2.90, 3.20) | 3 |",
-        "| AdamW, bf16 parameters, 8-bit states | our AdamW in f32 | 2 | 100 ms | 175 ms | 1.75 (1.75, 1.75) | 1.7 |",
-        "| A B, f32, 2 shapes: median | the faster of OpenBLAS and PyTorch | 1 |  |  | **0.90** (0.70, 1.10) | 1 |",
-        "| A B, f32, 2 shapes: worst | the faster of OpenBLAS and PyTorch | 1 |  |  | **0.70** (0.70, 1.10) | 0.9 |",
-        "| a step | torch eager | 1 | 500 ms | 1.20 s | 2.40 (2.30, 2.50) | 2 |",
-        "| a step | torch eager | 2 | 500 ms | 1.20 s | **2.40** (2.30, 2.50) | 4 |",
+        "| AdamW, bf16 parameters, 8-bit states | our AdamW in f32 | 2 | 100 ms | 175 ms | 1.75 (1.70, 1.80) | 1.7 |",
+        "| A B, f32: median of 2 shapes | the faster of OpenBLAS and PyTorch | 1 |  |  | **0.90** (0.70, 1.10) | 1 |",
+        "| A B, f32: worst of 2 shapes | the faster of OpenBLAS and PyTorch | 1 |  |  | **0.70** (0.70, 1.10) | 0.9 |",
+        "| Scion step, GPT-2 124M | torch eager | 1 | 500 ms | 1.20 s | 2.40 (1.30, 2.50) | 2 |",
+        "| Scion step, GPT-2 124M | torch eager | 2 | 500 ms | 1.20 s | **1.40** (1.30, 2.50) | 2 |",
     ]
+    missing = [line for line in lines if "not measured" in line]
+    assert "| A B, bf16: median | oneDNN | 2 |  |  | not measured | 1 |" in missing
+    # Of AdamW, 8-bit states, products, Newton-Schulz, steps, and compiling.
+    assert len(lines) == 12 + 2 + 10 + 24 + 16 + 4
     assert "- A step is slow." in text and "not missed" not in text
     assert "```text\nfigures\n```" in text and "## Newton-Schulz" not in text
 

@@ -146,7 +146,10 @@ def test_a_wrong_memory_of_a_state_fails_the_check(
     assert "DIFFERS FROM" in text and (rule != "lion" or "worst entry: m of tensor0[" in text)
 
 
-@pytest.mark.parametrize(("rule", "other"), [("sgd", "sgd_nesterov"), ("muon", "muon_torch"), ("sgdw", "sgdw_nesterov")])
+WRONG = [("sgd", "sgd_nesterov"), ("muon", "muon_torch"), ("sgdw", "sgdw_nesterov")]
+
+
+@pytest.mark.parametrize(("rule", "other"), WRONG)
 def test_a_wrong_artifact_fails_the_check(
     rule: str, other: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,8 +288,8 @@ def test_rounds_take_turns_and_give_the_ratio(monkeypatch: pytest.MonkeyPatch) -
 
     found = rounds.compare(taking(0.1), taking(0.25), budget=5.0)
     assert (found.own, found.other, found.ratio) == pytest.approx((0.1, 0.25, 2.5))
-    assert found.lowest == pytest.approx(2.5) and rounds.FEWEST <= found.kept == found.all <= rounds.MOST
+    assert found.lowest == pytest.approx(2.5) and 3 <= found.kept == found.all <= rounds.MOST
     # Other programs take all of the machine: every round is disturbed, and all are kept for want of better ones.
     monkeypatch.setattr(rounds, "busy_seconds", lambda: 10.0 * clock[0])
     disturbed = rounds.compare(taking(0.1), taking(0.25), budget=1.0)
-    assert disturbed.kept == disturbed.all >= 3 * rounds.FEWEST and disturbed.ratio == pytest.approx(2.5)
+    assert disturbed.kept == disturbed.all >= 9 and disturbed.ratio == pytest.approx(2.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from .checking import EPS_OF_PRODUCTS
 from .errors import Refused
 from .rounds import Comparison, compare, time_once
-from .workload import WEIGHT_SIZE, Job, Workload, bytes_of, check_memory, norm, random_numbers
+from .workload import WEIGHT_SIZE, Array, Job, Workload, bytes_of, check_memory, norm, random_numbers
 
 if TYPE_CHECKING:
     from .torch_rules import GroupWork
@@ -139,17 +139,24 @@ def compare_numbers(job: Job, variant: Variant, threads: int) -> float:
         seconds[t - 1] = time_once(step)
     ours.close()
     theirs.close()
-    for index, tensor in enumerate(job.tensors):
+    first = [random_numbers(tensor, index, 0, WEIGHT_SIZE) for index, tensor in enumerate(job.tensors)]
+    check_close(job, variant, STEPS, first, ours.weights, theirs.weights)
+    return seconds[0]
+
+
+def check_close(
+    job: Job, variant: Variant, steps: int, first: Sequence[Array], ours: Sequence[Array], theirs: Sequence[Array]
+) -> None:
+    """Refuses weights that differ by more than rounding, where both began with `first`."""
+    for tensor, before, own, other in zip(job.tensors, first, ours, theirs, strict=True):
         products = [EPS_OF_PRODUCTS[stage.factors] for stage in job.group(tensor).stages if stage.factors]
         close = max(CLOSE, 2 * 8 * max(products, default=0.0))
-        first = random_numbers(tensor, index, 0, WEIGHT_SIZE)
-        moved, apart = norm(ours.weights[index] - first), norm(ours.weights[index] - theirs.weights[index])
-        if not apart <= close * moved + 2.0**-22 * norm(first):
+        moved, apart = norm(own - before), norm(own - other)
+        if not apart <= close * moved + 2.0**-22 * norm(before):
             raise Refused(
-                f"'{variant.name}' computes something else: after {STEPS} steps '{tensor.name}' differs by "
+                f"'{variant.name}' computes something else: after {steps} steps '{tensor.name}' differs by "
                 f"{apart:.3g}, where the updates are {moved:.3g} and {close * moved:.3g} is rounding"
             )
-    return seconds[0]
 
 
 def prepare_torch(threads: int) -> None:

@@ -210,7 +210,9 @@ class Probe:
         layer = Layer("probe", weight, gradient, self._group.name, inputs=inputs)
         with self._artifact.optimizer([layer]) as optimizer:
             optimizer.step(1)
-            return {None: weight, **optimizer.states["probe"]}
+            values: Values = {None: weight}
+            values.update(optimizer.states["probe"])
+            return values
 
     def _gradient(self) -> Numbers:
         return np.random.default_rng(0).standard_normal((self._rows, self.COLS))
