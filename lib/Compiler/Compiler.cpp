@@ -56,7 +56,11 @@ static FailureOr<CpuOptions> getCpuOptions(ModuleOp module, const CompileOptions
   auto diagnostic = error(module.getContext()) << "unknown target '" << options.target << "': expected cpu:native";
   for (const CpuTarget &known : getCpuTargets())
     diagnostic << ", " << known.name;
-  return diagnostic << ", several of one architecture as in cpu:avx2+avx512, or cpu, all of this machine's";
+  // The first two are of one architecture.
+  StringRef one = getCpuTargets()[0].name, other = getCpuTargets()[1].name;
+  other.consume_front("cpu:");
+  return diagnostic << ", several of one architecture as in " << one << "+" << other
+                    << ", or cpu, all of this machine's";
 }
 
 /// The plan -> what header and manifest tell of.
@@ -87,9 +91,12 @@ static std::string beside(StringRef output, StringRef extension) {
 static LogicalResult emitBytes(ModuleOp module, StringRef name, StringRef extension, const CpuOptions &cpu,
                                SmallVectorImpl<char> &bytes) {
   CpuOutput kind = extension == ".ll" ? CpuOutput::LLVMIR : extension == ".s" ? CpuOutput::Assembly : CpuOutput::Object;
-  if (failed(emitCpuCode(module, cpu, kind, bytes)))
+  if (extension != ".so")
+    return emitCpuCode(module, cpu, kind, bytes);
+  ObjectFiles objects;
+  if (failed(emitCpuObjects(module, cpu, objects)))
     return failure();
-  return extension == ".so" ? linkSharedObject(UnknownLoc::get(module.getContext()), name, cpu, bytes) : success();
+  return linkSharedObject(UnknownLoc::get(module.getContext()), name, cpu, objects, bytes);
 }
 
 /// The library of products; it has no header of its own.

@@ -1,6 +1,6 @@
 /* The same bits whoever runs what; plans and pools used from several threads. */
-#if !defined(_DEFAULT_SOURCE)
-#define _DEFAULT_SOURCE
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* sched_setaffinity */
 #endif
 
 #include "Duo.h"
@@ -8,6 +8,10 @@
 
 #include <fenv.h>
 #include <pthread.h>
+#if defined(__linux__)
+#include <dirent.h>
+#include <sched.h>
+#endif
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +290,147 @@ static void a_forked_child_steps_alone(void) {
   model_destroy(&table);
 }
 
+#if defined(__linux__)
+/* Threads of this process; one that has been joined may be seen for a moment. */
+static int64_t count_threads(void) {
+  int64_t count = 0;
+  DIR *folder = opendir("/proc/self/task");
+  for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
+    count += entry->d_name[0] != '.';
+  closedir(folder);
+  return count;
+}
+
+static bool has_threads(int64_t wanted) {
+  const struct timespec pause = {0, 1000000};
+  for (int i = 0; i < 1000 && count_threads() != wanted; ++i)
+    nanosleep(&pause, NULL);
+  return count_threads() == wanted;
+}
+
+/* A trainer's threads, which never sleep: between jobs they keep the processors busy. */
+enum { TRAINERS = 4 };
+
+typedef struct trainer {
+  pthread_t threads[TRAINERS - 1];
+  pthread_mutex_t lock; /* of what a job is */
+  void (*body)(void *, int64_t, int64_t);
+  void *argument;
+  int64_t tasks, next;
+  _Atomic int64_t left; /* tasks that are not done */
+  _Atomic int64_t workers;
+  _Atomic bool stop;
+  int64_t most; /* threads seen */
+} trainer;
+
+/* Returns whether there was a task. */
+static bool train_task(trainer *busy, int64_t worker) {
+  pthread_mutex_lock(&busy->lock);
+  const int64_t task = busy->next < busy->tasks ? busy->next++ : -1;
+  pthread_mutex_unlock(&busy->lock);
+  if (task < 0)
+    return false;
+  busy->body(busy->argument, task, worker);
+  atomic_fetch_sub(&busy->left, 1);
+  return true;
+}
+
+static void *spin(void *opaque) {
+  trainer *busy = opaque;
+  const int64_t worker = 1 + atomic_fetch_add(&busy->workers, 1);
+  while (!atomic_load(&busy->stop))
+    if (atomic_load(&busy->left) > 0)
+      train_task(busy, worker);
+  return NULL;
+}
+
+static void run_beside(void *context, int64_t tasks, void (*body)(void *, int64_t, int64_t), void *argument) {
+  trainer *busy = context;
+  const int64_t threads = count_threads();
+  busy->most = threads > busy->most ? threads : busy->most;
+  pthread_mutex_lock(&busy->lock);
+  busy->body = body;
+  busy->argument = argument;
+  busy->tasks = tasks;
+  busy->next = 0;
+  atomic_store(&busy->left, tasks);
+  pthread_mutex_unlock(&busy->lock);
+  while (atomic_load(&busy->left) > 0)
+    train_task(busy, 0);
+}
+
+static trainer *start_trainer(void) {
+  trainer *busy = calloc(1, sizeof(trainer));
+  pthread_mutex_init(&busy->lock, NULL);
+  for (int i = 0; i < TRAINERS - 1; ++i)
+    pthread_create(&busy->threads[i], NULL, spin, busy);
+  return busy;
+}
+
+static void stop_trainer(trainer *busy) {
+  atomic_store(&busy->stop, true);
+  for (int i = 0; i < TRAINERS - 1; ++i)
+    pthread_join(busy->threads[i], NULL);
+  pthread_mutex_destroy(&busy->lock);
+  free(busy);
+}
+
+static void a_busy_trainers_threads_give_the_same_bits(void) {
+  trainer *busy = start_trainer();
+  const int64_t before = count_threads();
+  descent_plan_options options = plan_options(TRAINERS);
+  const descent_parallel parallel = {sizeof(parallel), TRAINERS, run_beside, busy};
+  options.own_pool = 0;
+  CHECK(same_as_reference(&options, &parallel));
+  CHECK(busy->most == before); /* the trainer's threads were all */
+  options.own_pool = 1;        /* a pool beside them sleeps; its threads are those that were asked for */
+  CHECK(same_as_reference(&options, &parallel));
+  CHECK(busy->most == before + TRAINERS - 1);
+  stop_trainer(busy);
+}
+
+static void a_pool_works_beside_a_busy_trainer(void) {
+  trainer *busy = start_trainer();
+  for (int64_t workers = 2; workers <= 4; ++workers) {
+    const descent_plan_options options = plan_options(workers);
+    CHECK(same_as_reference(&options, NULL));
+  }
+  stop_trainer(busy);
+}
+
+static void train_on_one_processor(int64_t workers, int64_t threads) {
+  model table;
+  model_create(&table);
+  descent_plan *plan = NULL;
+  const descent_plan_options options = plan_options(workers);
+  const int64_t before = count_threads();
+  CHECK(descent_rt_plan_create(&duo, table.layers, LAYERS, &options, &plan, NULL) == DESCENT_OK);
+  CHECK(count_threads() == before + threads);
+  descent_rt_plan_destroy(&duo, plan);
+  model_destroy(&table);
+  CHECK(has_threads(before));
+  CHECK(same_as_reference(&options, NULL));
+}
+
+static void fewer_processors_than_workers_give_the_same_bits(void) {
+  cpu_set_t all, one;
+  CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
+  int first = 0;
+  while (!CPU_ISSET(first, &all))
+    ++first;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+  train_on_one_processor(4, 3);
+  train_on_one_processor(0, 0); /* one for each processor */
+  trainer *busy = start_trainer();
+  const descent_plan_options options = plan_options(4);
+  CHECK(same_as_reference(&options, NULL));
+  stop_trainer(busy);
+  CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
+}
+#endif
+
 static void scratch_is_counted(void) {
   model table;
   model_create(&table);
@@ -316,6 +461,13 @@ void test_threads(void) {
   RUN(a_pool_serves_one_caller_after_the_other);
   RUN(an_idle_pool_sleeps);
   RUN(a_forked_child_steps_alone);
+#if defined(__linux__)
+  alarm(300); /* rather than wait forever */
+  RUN(a_busy_trainers_threads_give_the_same_bits);
+  RUN(a_pool_works_beside_a_busy_trainer);
+  RUN(fewer_processors_than_workers_give_the_same_bits);
+  alarm(0);
+#endif
   RUN(scratch_is_counted);
   free(reference);
 }

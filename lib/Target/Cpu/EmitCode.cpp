@@ -5,6 +5,8 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/LoopAnalysisManager.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Linker/Linker.h"
@@ -119,73 +121,31 @@ static LogicalResult emitMachineCode(llvm::Module &module, llvm::TargetMachine &
 }
 
 namespace {
-/// One of the artifact's code paths on its way from the plan.
-struct PathCompiler {
-  OwningOpRef<ModuleOp> lowered;
+/// One of the artifact's code paths: an optimized module in a context of its own.
+struct CompiledPath {
+  llvm::LLVMContext context;
   std::unique_ptr<llvm::TargetMachine> machine;
   std::unique_ptr<llvm::Module> module;
 
-  LogicalResult compile(const CpuTarget &target, ArrayRef<CpuTarget> paths, llvm::LLVMContext &context);
+  LogicalResult compile(ModuleOp lowered, const CpuTarget &target, ArrayRef<CpuTarget> paths);
 };
 } // namespace
 
-LogicalResult PathCompiler::compile(const CpuTarget &target, ArrayRef<CpuTarget> paths, llvm::LLVMContext &context) {
+LogicalResult CompiledPath::compile(ModuleOp lowered, const CpuTarget &target, ArrayRef<CpuTarget> paths) {
   std::string error;
   machine = createTargetMachine(target, error);
   if (!machine)
-    return lowered->emitError("no code generator for '") << target.triple << "': " << error;
-  if (failed(lowerPlanToLLVM(*lowered, target, paths)))
+    return lowered.emitError("no code generator for '") << target.triple << "': " << error;
+  if (failed(lowerPlanToLLVM(lowered, target, paths)))
     return failure();
-  module = translateModuleToLLVMIR(*lowered, context);
+  module = translateModuleToLLVMIR(lowered, context);
   if (!module)
-    return lowered->emitError("does not translate to LLVM IR");
+    return lowered.emitError("does not translate to LLVM IR");
   module->setTargetTriple(machine->getTargetTriple());
   module->setDataLayout(machine->createDataLayout());
   setFunctionAttributes(*module, target);
   optimize(*module, *machine);
   return success();
-}
-
-/// The paths' objects, each by a thread of its own.
-static LogicalResult emitObject(MutableArrayRef<PathCompiler> compilers, ArrayRef<CpuTarget> paths,
-                                SmallVectorImpl<char> &bytes) {
-  SmallVector<SmallVector<char, 0>, 0> objects(paths.size());
-  std::atomic<bool> hasFailed = false;
-  auto compile = [&](size_t i) {
-    llvm::LLVMContext context;
-    PathCompiler compiler = std::move(compilers[i]);
-    if (failed(compiler.compile(paths[i], paths, context)) ||
-        failed(emitMachineCode(*compiler.module, *compiler.machine, CpuOutput::Object, objects[i])))
-      hasFailed = true;
-  };
-  MLIRContext *context = compilers.front().lowered->getContext();
-  Location location = compilers.front().lowered->getLoc();
-  if (context->isMultithreadingEnabled())
-    llvm::parallelFor(0, paths.size(), compile);
-  else
-    llvm::for_each(llvm::seq(paths.size()), compile);
-  if (hasFailed)
-    return failure();
-  if (objects.size() > 1)
-    return mergeObjects(location, objects, bytes);
-  llvm::append_range(bytes, objects.front());
-  return success();
-}
-
-/// LLVM IR or assembly of all paths in one module.
-static LogicalResult emitText(MutableArrayRef<PathCompiler> compilers, ArrayRef<CpuTarget> paths, CpuOutput output,
-                              SmallVectorImpl<char> &bytes) {
-  llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> all;
-  for (auto [compiler, target] : llvm::zip(compilers, paths)) {
-    if (failed(compiler.compile(target, paths, context)))
-      return failure();
-    if (!all)
-      all = std::move(compiler.module);
-    else if (llvm::Linker::linkModules(*all, std::move(compiler.module)))
-      return compiler.lowered->emitError("does not link with the other code paths");
-  }
-  return emitMachineCode(*all, *compilers.front().machine, output, bytes);
 }
 
 /// Passes may not load dialects while others run in the same context.
@@ -200,14 +160,63 @@ static void loadDialects(MLIRContext *context, ArrayRef<CpuTarget> paths) {
     context->getOrLoadDialect(name);
 }
 
+/// Compiles every path by a thread of its own, which then calls `finish` with the path's number.
+static LogicalResult forEachPath(ModuleOp module, ArrayRef<CpuTarget> paths,
+                                 llvm::function_ref<LogicalResult(size_t, CompiledPath &)> finish) {
+  initializeCodeGenerators();
+  MLIRContext *context = module.getContext();
+  loadDialects(context, paths);
+  SmallVector<OwningOpRef<ModuleOp>> copies;
+  for (size_t i = 0; i < paths.size(); ++i)
+    copies.push_back(module.clone());
+  std::atomic<bool> hasFailed = false;
+  auto compile = [&](size_t i) {
+    CompiledPath path;
+    if (failed(path.compile(*copies[i], paths[i], paths)) || failed(finish(i, path)))
+      hasFailed = true;
+  };
+  if (context->isMultithreadingEnabled())
+    llvm::parallelFor(0, paths.size(), compile);
+  else
+    llvm::for_each(llvm::seq(paths.size()), compile);
+  return failure(hasFailed);
+}
+
+LogicalResult descent::emitCpuObjects(ModuleOp module, const CpuOptions &options, ObjectFiles &objects) {
+  objects.resize(options.paths.size());
+  return forEachPath(module, options.paths, [&](size_t i, CompiledPath &path) {
+    return emitMachineCode(*path.module, *path.machine, CpuOutput::Object, objects[i]);
+  });
+}
+
+/// The paths' modules as one. Bitcode takes them from their contexts to another.
+static LogicalResult linkPaths(ModuleOp module, const ObjectFiles &bitcode, std::unique_ptr<llvm::Module> &all,
+                               llvm::LLVMContext &context) {
+  for (const SmallVector<char, 0> &bytes : bitcode) {
+    StringRef text(bytes.data(), bytes.size());
+    auto path = llvm::parseBitcodeFile(llvm::MemoryBufferRef(text, "path"), context);
+    if (!path)
+      return module.emitError("does not come back from bitcode: ") << llvm::toString(path.takeError());
+    if (!all)
+      all = std::move(*path);
+    else if (llvm::Linker::linkModules(*all, std::move(*path)))
+      return module.emitError("does not link with the other code paths");
+  }
+  return success();
+}
+
 LogicalResult descent::emitCpuCode(ModuleOp module, const CpuOptions &options, CpuOutput output,
                                    SmallVectorImpl<char> &bytes) {
-  initializeCodeGenerators();
-  loadDialects(module.getContext(), options.paths);
-  SmallVector<PathCompiler, 0> compilers(options.paths.size());
-  for (PathCompiler &compiler : compilers)
-    compiler.lowered = module.clone();
-  if (output == CpuOutput::Object)
-    return emitObject(compilers, options.paths, bytes);
-  return emitText(compilers, options.paths, output, bytes);
+  ObjectFiles bitcode(options.paths.size());
+  auto write = [&](size_t i, CompiledPath &path) {
+    llvm::raw_svector_ostream os(bitcode[i]);
+    llvm::WriteBitcodeToFile(*path.module, os);
+    return success();
+  };
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> all;
+  if (failed(forEachPath(module, options.paths, write)) || failed(linkPaths(module, bitcode, all, context)))
+    return failure();
+  std::string error; // none: the paths were compiled
+  return emitMachineCode(*all, *createTargetMachine(options.paths.front(), error), output, bytes);
 }

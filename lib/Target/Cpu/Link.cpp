@@ -54,7 +54,7 @@ static LogicalResult runLinker(Location location, StringRef linker, ArrayRef<Str
 }
 
 LogicalResult descent::linkSharedObject(Location location, StringRef name, const CpuOptions &options,
-                                        SmallVectorImpl<char> &bytes) {
+                                        const ObjectFiles &objects, SmallVectorImpl<char> &bytes) {
   if (!runsOnThisArchitecture(options.paths.front()))
     return emitError(location, "cannot link a shared object for ")
            << options.paths.front().name << " on this machine; write an object file (.o) and link it there";
@@ -63,35 +63,34 @@ LogicalResult descent::linkSharedObject(Location location, StringRef name, const
     return emitError(location, "cannot create a temporary folder: ") << code.message();
   llvm::scope_exit cleanup([&] { llvm::sys::fs::remove_directories(folder); });
   auto inFolder = [&](StringRef file) { return (folder + "/" + file).str(); };
-  std::string objectFile = inFolder("kernels.o"), script = inFolder("exports.map"), shared = inFolder("shared.so");
+  std::string script = inFolder("exports.map"), shared = inFolder("shared.so");
   std::string exports = ("{ global: " + name + "_*; local: *; };\n").str();
-  if (failed(writeFile(location, objectFile, StringRef(bytes.data(), bytes.size()))) ||
-      failed(writeFile(location, script, exports)))
+  if (failed(writeFile(location, script, exports)))
     return failure();
+  SmallVector<std::string> files;
+  for (const auto &[i, object] : llvm::enumerate(objects)) {
+    files.push_back(inFolder("kernels" + std::to_string(i) + ".o"));
+    if (failed(writeFile(location, files.back(), StringRef(object.data(), object.size()))))
+      return failure();
+  }
 
   std::string linker = findLinker(options), runtime = findRuntimeLibrary(options), log = inFolder("log");
   if (linker.empty())
     return emitError(location, "found no C compiler to link with; write an object file (.o) instead");
   std::string scriptOption = "-Wl,--version-script=" + script;
-  SmallVector<StringRef> arguments = {linker,
-                                      "-shared",
-                                      "-fPIC",
-                                      "-o",
-                                      shared,
-                                      objectFile,
-                                      "-Wl,--whole-archive",
-                                      runtime,
-                                      "-Wl,--no-whole-archive",
-                                      "-Wl,-Bsymbolic",
-                                      "-Wl,-z,defs",
-                                      scriptOption,
-                                      "-lm",
+  SmallVector<StringRef> arguments = {linker,           "-shared",
+                                      "-fPIC",          "-o",
+                                      shared,           "-Wl,--whole-archive",
+                                      runtime,          "-Wl,--no-whole-archive",
+                                      "-Wl,-Bsymbolic", "-Wl,-z,defs",
+                                      scriptOption,     "-lm",
                                       "-pthread"};
+  arguments.append(files.begin(), files.end());
   if (failed(runLinker(location, linker, arguments, log)))
     return failure();
   auto linked = llvm::MemoryBuffer::getFile(shared);
   if (!linked)
     return emitError(location, "cannot read what the linker wrote: ") << linked.getError().message();
-  bytes.assign((*linked)->getBufferStart(), (*linked)->getBufferEnd());
+  bytes.append((*linked)->getBufferStart(), (*linked)->getBufferEnd());
   return success();
 }

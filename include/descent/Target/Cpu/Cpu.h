@@ -52,14 +52,14 @@ mlir::LogicalResult lowerPlanToLLVM(mlir::ModuleOp module, const CpuTarget &targ
 mlir::LogicalResult emitCpuCode(mlir::ModuleOp module, const CpuOptions &options, CpuOutput output,
                                 llvm::SmallVectorImpl<char> &bytes);
 
-/// One relocatable ELF file of several, as `ld -r` makes it. Fails on what code generators do not write.
-mlir::LogicalResult mergeObjects(mlir::Location location, llvm::ArrayRef<llvm::SmallVector<char, 0>> objects,
-                                 llvm::SmallVectorImpl<char> &bytes);
+using ObjectFiles = llvm::SmallVector<llvm::SmallVector<char, 0>, 0>;
 
-/// Links an object and the step driver to a shared object that exports `<name>_*` only. `bytes` is the one, then the
-/// other.
+/// The same as objects for a linker, one a path: machine code is then made by as many threads.
+mlir::LogicalResult emitCpuObjects(mlir::ModuleOp module, const CpuOptions &options, ObjectFiles &objects);
+
+/// Links objects and the step driver to a shared object that exports `<name>_*` only, and appends its bytes.
 mlir::LogicalResult linkSharedObject(mlir::Location location, llvm::StringRef name, const CpuOptions &options,
-                                     llvm::SmallVectorImpl<char> &bytes);
+                                     const ObjectFiles &objects, llvm::SmallVectorImpl<char> &bytes);
 
 } // namespace descent
 
