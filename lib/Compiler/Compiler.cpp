@@ -143,6 +143,16 @@ static LogicalResult emitCode(ModuleOp module, StringRef extension, const Compil
                  succeeded(outputs.add(beside(options.output, "json"), manifest)) && succeeded(outputs.commit()));
 }
 
+/// A form is chosen for nothing where no matrix function has one.
+static LogicalResult checkForm(ModuleOp module, const CompileOptions &options) {
+  auto program = *module.getOps<plan::ProgramOp>().begin();
+  auto hasMethods = [](plan::TrackOp track) { return track->hasAttr(plan::kMethods); };
+  if (options.form == "auto" || llvm::any_of(program.getBody()->getOps<plan::TrackOp>(), hasMethods))
+    return success();
+  return error(module.getContext()) << "--form=" << options.form << " is a form of Newton-Schulz, which no group of '"
+                                    << program.getSymName() << "' uses; leave it out";
+}
+
 /// A layer's IR. The module holds the plan unless `descent` is asked for.
 static LogicalResult emitIR(ModuleOp module, const CompileOptions &options) {
   FailureOr<CpuOptions> cpu = getCpuOptions(module, options);
@@ -160,12 +170,15 @@ static LogicalResult emitIR(ModuleOp module, const CompileOptions &options) {
   return writeIR(module, options.output);
 }
 
-/// The plan, and the processors that there would be code for.
+/// The plan as the first processor runs it, and the processors that there would be code for.
 static LogicalResult explain(ModuleOp module, const CompileOptions &options) {
   FailureOr<CpuOptions> cpu = getCpuOptions(module, options);
   if (failed(cpu))
     return failure();
-  plan::explain(*module.getOps<plan::ProgramOp>().begin(), llvm::outs());
+  OwningOpRef<ModuleOp> prepared = module.clone();
+  if (failed(prepareForCpu(*prepared, cpu->paths.front())))
+    return failure();
+  plan::explain(*prepared->getOps<plan::ProgramOp>().begin(), llvm::outs());
   llvm::outs() << "code for";
   for (const CpuTarget &target : cpu->paths)
     llvm::outs() << " " << target.name;
@@ -178,6 +191,11 @@ static LogicalResult checkWords(MLIRContext &context, const CompileOptions &opti
     return error(&context) << "--form needs auto, plain or gram, found '" << options.form << "'";
   if (options.layer == "products" && (extension == ".mlir" || extension.empty()))
     return error(&context) << "--emit=products writes code: -o needs a file that ends in .so, .o, .s or .ll";
+  if (options.layer == "products" && !(options.input + options.storage + options.norm).empty())
+    return error(&context) << "--emit=products writes a library for any program: it takes no rule, norm or storage";
+  if (!llvm::is_contained({"plan", "products"}, StringRef(options.layer)) && extension != ".mlir" && !extension.empty())
+    return error(&context) << "--emit=" << options.layer << " is for an output that ends in .mlir, found '"
+                           << options.output << "'";
   if (!llvm::is_contained({"descent", "plan", "loops", "llvm", "products"}, StringRef(options.layer)))
     return error(&context) << "--emit needs descent, plan, loops, llvm or products, found '" << options.layer << "'";
   if (options.output.empty())
@@ -207,7 +225,7 @@ LogicalResult descent::compile(MLIRContext &context, const CompileOptions &optio
   if (failed(name) || failed(lowerToPlan(*module, options)))
     return failure();
   (*module->getOps<plan::ProgramOp>().begin()).setSymName(*name);
-  if (options.explain && failed(explain(*module, options)))
+  if (failed(checkForm(*module, options)) || (options.explain && failed(explain(*module, options))))
     return failure();
   if (options.output.empty() || wantsRules)
     return success();

@@ -113,6 +113,9 @@ static FailureOr<RecipeOp> makeRecipe(ModuleOp module, OptimizerOp rule, const C
     return failure();
   if (!*groupClass)
     *groupClass = needsMatrix(rule, *norm) ? GroupClass::Matrix : GroupClass::Any;
+  if (*norm && !usesGivenNorm(rule))
+    return error(context) << "--norm=" << options.norm << " is for a rule that uses '#descent.given', but '@"
+                          << rule.getSymName() << "' does not; leave it out";
   if (!*norm && usesGivenNorm(rule))
     return emitError(rule.getLoc()) << "rule '@" << rule.getSymName()
                                     << "' uses '#descent.given': say which norm it is, such as --norm=#descent.rms";
@@ -177,7 +180,9 @@ static LogicalResult setStorage(RecipeOp recipe, const CompileOptions &options) 
     policy = StorageAttr::parseText(&context, options.storage);
   }
   if (!policy)
-    return error(context) << "--storage=\"" << options.storage << "\": " << reason;
+    return error(context) << "--storage=\"" << options.storage << "\": " << reason
+                          << "; wanted is f32, f64, bf16 or f16 alone, or fields such as \"param = bf16, states = "
+                          << "q8<256>, master = remainder\"";
   recipe.setStorageAttr(policy);
   for (auto group : recipe.getBody().getOps<GroupOp>())
     group.removeStorageAttr();

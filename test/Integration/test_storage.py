@@ -30,6 +30,8 @@ POLICIES = (
     "param = f16, master = f32, states = bf16",
     "param = bf16, grad = f32, master = remainder",
     "param = bf16, master = remainder, states = f16",
+    "param = bf16, master = remainder, states = bf16, rounding = stochastic",
+    "param = f32, grad = f16, states = q8<64>",
     "param = bf16, rounding = stochastic",
     "param = f32, states = bf16, rounding = stochastic",
     "param = bf16, master = f32, states = bf16, rounding = stochastic",

@@ -40,7 +40,7 @@ func.func private @a_remainder_of_f16() attributes {s = #descent.storage<param =
 
 // -----
 
-// expected-error @below {{with a remainder nothing of the parameter is lost: it takes rounding = nearest}}
+// expected-error @below {{with a remainder nothing of the parameter is lost, and no state is bf16: it takes rounding = nearest}}
 func.func private @nothing_to_round() attributes {s = #descent.storage<param = bf16, master = remainder, rounding = stochastic>}
 
 // -----

@@ -100,10 +100,12 @@ LogicalResult StorageAttr::verify(function_ref<InFlightDiagnostic()> emitError, 
     return emitError() << "a master copy in f32 is for a bf16 or f16 parameter, found param = " << param;
   if (master == Master::Remainder && !param.isBF16())
     return emitError() << "a remainder completes a bf16 parameter to f32, found param = " << param;
-  if (master == Master::Remainder && rounding == Rounding::Stochastic)
-    return emitError() << "with a remainder nothing of the parameter is lost: it takes rounding = nearest";
   auto isBF16 = [](Attribute format) { return getType(format) && getType(format).isBF16(); };
-  if (rounding == Rounding::Stochastic && !param.isBF16() && llvm::none_of(formats, isBF16))
+  bool roundsStates = llvm::any_of(formats, isBF16);
+  if (master == Master::Remainder && rounding == Rounding::Stochastic && !roundsStates)
+    return emitError() << "with a remainder nothing of the parameter is lost, and no state is bf16: it takes rounding "
+                          "= nearest";
+  if (rounding == Rounding::Stochastic && !param.isBF16() && !roundsStates)
     return emitError() << "stochastic rounding is for bf16: neither the parameter nor a state is";
   return success();
 }

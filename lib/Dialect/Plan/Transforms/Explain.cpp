@@ -37,8 +37,11 @@ private:
   llvm::DenseMap<Value, std::string> buffers;
   // Of the segment so far.
   unsigned launches = 0;
+  bool branches = false; // some stages are of one alternative only
   Formula moved, flops, cost;
   llvm::SetVector<Value> needed, stored; // of the caller's memory
+  // Of all segments.
+  Formula movedByAll, bound;
 };
 } // namespace
 
@@ -90,8 +93,10 @@ void TrackReport::printStage(unsigned number, Operation *op) {
   AlternativeAttr alternative = getAlternative(op);
   os << (alternative ? "; only " + getName(alternative) : "") << '\n';
   noteTraffic(traffic);
-  if (alternative)
+  if (alternative) {
+    branches = true;
     return;
+  }
   ++launches;
   moved += bytes;
   flops += stageFlops;
@@ -105,16 +110,23 @@ std::string TrackReport::getName(AlternativeAttr alternative) {
   return choices.size() == 1 ? name.str() : (name + " " + llvm::Twine(alternative.getChoice())).str();
 }
 
+static std::string describeRatio(const Formula &moved, const Formula &bound) {
+  if (bound.squareFactor() <= 0)
+    return "";
+  return llvm::formatv(", {0:f2} times that", moved.squareFactor() / bound.squareFactor());
+}
+
 void TrackReport::printSegment(unsigned segment) {
-  Formula bound;
+  Formula least;
   for (Value value : llvm::concat<const Value>(needed.getArrayRef(), stored.getArrayRef()))
-    bound += getBytes(cast<BufferType>(value.getType()));
-  os << llvm::formatv("  segment {0}: {1} launches, {2} bytes, {3} flops; at least {4} bytes", segment, launches,
-                      moved.str(), flops.str(), bound.str());
-  if (bound.squareFactor() > 0)
-    os << llvm::formatv(", {0:f2} times that", moved.squareFactor() / bound.squareFactor());
+    least += getBytes(cast<BufferType>(value.getType()));
+  os << llvm::formatv("  segment {0}: {1} launches, {2} bytes, {3} flops; at least {4} bytes{5}", segment, launches,
+                      moved.str(), flops.str(), least.str(), branches ? "" : describeRatio(moved, least));
   os << llvm::formatv("; {0:f2} ms for {1} x {2}\n", 1e-6 * cost.evaluate(example), example.rows, example.cols);
+  movedByAll += moved;
+  bound += least;
   launches = 0;
+  branches = false;
   moved = flops = cost = Formula();
   needed.clear();
   stored.clear();
@@ -137,8 +149,11 @@ void TrackReport::printAlternative(AlternativeAttr alternative, const Formula &c
     bytes += getBytes(&op);
     flops += getFlops(&op).total();
   }
-  os << llvm::formatv("  {0}: {1} launches, {2} bytes, {3} flops more; {4:f2} ms for {5} x {6}\n", getName(alternative),
-                      count, bytes.str(), flops.str(), 1e-6 * cost.evaluate(example), example.rows, example.cols);
+  Formula all = Formula(movedByAll) += bytes;
+  os << llvm::formatv("  {0}: {1} launches, {2} bytes, {3} flops more, {4} bytes with all segments; at least {5}{6}; "
+                      "{7:f2} ms for {8} x {9}\n",
+                      getName(alternative), count, bytes.str(), flops.str(), all.str(), bound.str(),
+                      describeRatio(all, bound), 1e-6 * cost.evaluate(example), example.rows, example.cols);
 }
 
 void TrackReport::printChoices() {
@@ -167,6 +182,14 @@ void TrackReport::printWinners(unsigned choice, ArrayRef<Formula> costs) {
   os << "  cheapest: " << text << '\n';
 }
 
+/// The rule's own, and the count of updates that Descent keeps.
+static int64_t countLayerStates(TrackOp track) {
+  auto states = track.getBody()->getOps<LayerStateOp>();
+  auto numbers = track.getBody()->getOps<NumberOp>();
+  bool counts = llvm::any_of(numbers, [](NumberOp op) { return op.getNumber() == Number::Updates; });
+  return std::distance(states.begin(), states.end()) + counts;
+}
+
 void TrackReport::printMemory() {
   Formula states, perParameter, worker, layer;
   for (StateOp state : track.getBody()->getOps<StateOp>()) {
@@ -174,10 +197,7 @@ void TrackReport::printMemory() {
     states += bytes;
     perParameter.add(bytes.squareFactor(), {});
   }
-  for (auto state : track.getBody()->getOps<LayerStateOp>()) {
-    (void)state;
-    states.add(8, {});
-  }
+  states.add(8.0 * countLayerStates(track), {});
   for (ScratchOp scratch : track.getBody()->getOps<ScratchOp>())
     (scratch.getLifetime() == Lifetime::Worker ? worker : layer) += getBytes(scratch.getResult().getType());
   os << llvm::formatv("  states: {0} bytes a parameter ({1} a layer); scratch: {2} bytes a worker, {3} a layer\n",

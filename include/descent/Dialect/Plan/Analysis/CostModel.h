@@ -38,14 +38,14 @@ private:
 };
 
 /// Nanoseconds that one core takes for a byte of memory, an operation and a stage, measured on a processor with 512-bit
-/// vectors: 45 GB/s, 220 GFLOP/s of f32 products. Plans are compared by these rates, so their ratios matter.
+/// vectors: 45 GB/s, 118 GFLOP/s of f32 products. Plans are compared by these rates, so their ratios matter.
 struct CostRates {
   double byte = 0.022;
   double entryFlop = 0.008;      // one entry by itself
   double slowFlop = 0.1;         // a division, root or function besides
-  double productFlopF64 = 0.009; // of matrix products, by the type of the factors
-  double productFlopF32 = 0.0045;
-  double productFlop16 = 0.0023;
+  double productFlopF64 = 0.017; // of matrix products, by the type of the factors
+  double productFlopF32 = 0.0085;
+  double productFlop16 = 0.0043;
   double stage = 500; // to begin one
 };
 
