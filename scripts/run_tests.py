@@ -41,6 +41,7 @@ class Suite:
     run: Callable[["Suite", argparse.Namespace], Counts]
     path: str = ""
     sanitized: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
 
     def build(self, options: argparse.Namespace) -> Path:
         return Path(f"{options.build}-sanitize") if self.sanitized else Path(options.build)
@@ -52,7 +53,7 @@ def broken(suite: Suite, reason: str) -> Counts:
 
 def call(suite: Suite, options: argparse.Namespace, command: list[str]) -> int | None:
     """Runs a command of the suite with its output passed on; None when it takes too long."""
-    environment = os.environ | ENVIRONMENT | (SANITIZED if suite.sanitized else {})
+    environment = os.environ | ENVIRONMENT | (SANITIZED if suite.sanitized else {}) | suite.environment
     environment["DESCENT_BUILD"] = str(ROOT / suite.build(options))
     process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     try:
@@ -147,6 +148,7 @@ SUITES = [
     Suite("python", run_pytest, "test/Python"),
     Suite("products", run_pytest, "test/Products"),
     Suite("integration", run_pytest, "test/Integration"),
+    Suite("unfused", run_pytest, "test/Integration", environment={"DESCENT_TEST_FUSION": "off"}),
     Suite("examples", run_pytest, "test/Examples"),
     Suite("benchmarks", run_pytest, "test/Benchmarks"),
     Suite("fuzz", run_pytest, "test/Fuzz"),
