@@ -92,24 +92,45 @@ static bool lay_out_scratch(const descent_entry *entry, const descent_buffer_des
   return !__builtin_mul_overflow(scratch->rows, row_bytes, &all) && !__builtin_add_overflow(*bytes, all, bytes);
 }
 
+/* Nothing in WORKER scratch outlives a segment: each has all of it. */
+static bool lay_out_worker_scratch(descent_entry *entry) {
+  const descent_track *track = entry->track;
+  const uint32_t last = track->num_stages > 0 ? track->stages[track->num_stages - 1].segment : 0;
+  entry->worker_bytes = 0;
+  for (uint32_t segment = 0; segment <= last; ++segment) {
+    int64_t bytes = 0;
+    for (uint32_t b = 0; b < track->num_buffers; ++b) {
+      const descent_buffer_desc *desc = &track->buffers[b];
+      if (desc->source == DESCENT_BUFFER_WORKER && desc->segment == segment &&
+          descent_is_chosen(entry, desc->choice, desc->alternative) &&
+          !lay_out_scratch(entry, desc, &entry->scratches[b], &bytes))
+        return false;
+    }
+    if (bytes > entry->worker_bytes)
+      entry->worker_bytes = bytes;
+  }
+  return true;
+}
+
 bool descent_lay_out_entry(descent_entry *entry) {
   const descent_track *track = entry->track;
   for (uint32_t s = 0; s < track->num_stages; ++s)
     if (!make_grid(entry, &track->stages[s], &entry->grids[s]))
       return false;
-  entry->worker_bytes = entry->layer_bytes = 0;
+  entry->layer_bytes = 0;
   for (uint32_t b = 0; b < track->num_buffers; ++b) {
     const descent_buffer_desc *desc = &track->buffers[b];
     if (!descent_is_chosen(entry, desc->choice, desc->alternative)) {
       entry->scratches[b] = (descent_scratch){0};
-    } else if (desc->source == DESCENT_BUFFER_WORKER || desc->source == DESCENT_BUFFER_LAYER) {
-      int64_t *bytes = desc->source == DESCENT_BUFFER_WORKER ? &entry->worker_bytes : &entry->layer_bytes;
-      if (!lay_out_scratch(entry, desc, &entry->scratches[b], bytes))
+    } else if (desc->source == DESCENT_BUFFER_LAYER) {
+      if (!lay_out_scratch(entry, desc, &entry->scratches[b], &entry->layer_bytes))
         return false;
-    } else {
+    } else if (desc->source != DESCENT_BUFFER_WORKER) {
       entry->scratches[b] = (descent_scratch){count_of(entry, desc->rows), count_of(entry, desc->cols), 0, 0};
     }
   }
+  if (!lay_out_worker_scratch(entry))
+    return false;
   entry->cost = 0;
   for (uint32_t s = 0; s < track->num_stages; ++s) {
     const descent_stage *stage = &track->stages[s];
@@ -147,20 +168,29 @@ static int compare_ranked(const void *left, const void *right) {
   return (a->logical > b->logical) - (a->logical < b->logical);
 }
 
+/* The large or the small logical layers, those that cost most first; null without memory. */
+static ranked *rank(const descent_plan *plan, bool large, int64_t *count) {
+  ranked *order = calloc((size_t)plan->num_logicals + 1, sizeof(ranked));
+  *count = 0;
+  if (!order)
+    return NULL;
+  for (int64_t i = 0; i < plan->num_logicals; ++i)
+    if (plan->logicals[i].entry->large == large)
+      order[(*count)++] = (ranked){plan->logicals[i].entry->cost, i};
+  qsort(order, (size_t)*count, sizeof(ranked), compare_ranked);
+  return order;
+}
+
 /* Largest first, so that the last tasks to finish are short ones. */
 static bool make_chunks(descent_plan *plan) {
-  ranked *order = calloc((size_t)plan->num_logicals + 1, sizeof(ranked));
+  int64_t count;
+  ranked *order = rank(plan, false, &count);
   plan->small = descent_arena_take(&plan->memory, plan->num_logicals, sizeof(int64_t));
   plan->chunks = descent_arena_take(&plan->memory, plan->num_logicals, sizeof(descent_chunk));
   if (!order || !plan->small || !plan->chunks) {
     free(order);
     return false;
   }
-  int64_t count = 0;
-  for (int64_t i = 0; i < plan->num_logicals; ++i)
-    if (!plan->logicals[i].entry->large)
-      order[count++] = (ranked){plan->logicals[i].entry->cost, i};
-  qsort(order, (size_t)count, sizeof(ranked), compare_ranked);
   double filled = least_chunk_cost;
   for (int64_t i = 0; i < count; ++i) {
     if (filled >= least_chunk_cost) {
@@ -190,37 +220,40 @@ static bool count_wave_tiles(descent_plan *plan, descent_wave *wave) {
   return true;
 }
 
-/* A wave's layers have their WORKER scratch at the same time, within what the largest layer needs alone. */
+/* A wave's layers have their WORKER scratch at the same time, within what the largest layer needs alone. Largest first:
+ * alike ones fill a wave, and the last tiles of a stage to finish are small. */
+static void fill_waves(descent_plan *plan, const descent_track *track, const ranked *order, int64_t count) {
+  descent_wave *wave = NULL;
+  int64_t used = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    descent_logical *logical = &plan->logicals[order[i].logical];
+    if (logical->entry->track != track)
+      continue;
+    if (!wave || used + logical->entry->worker_bytes > plan->wave_bytes) {
+      wave = &plan->waves[plan->num_waves++];
+      *wave = (descent_wave){track, plan->num_large, 0, NULL};
+      used = 0;
+    }
+    logical->shared_scratch = plan->layer_bytes + used;
+    used += logical->entry->worker_bytes;
+    plan->large[plan->num_large++] = order[i].logical;
+    wave->count++;
+  }
+}
+
 static bool make_waves(descent_plan *plan) {
+  int64_t count;
+  ranked *order = rank(plan, true, &count);
   plan->large = descent_arena_take(&plan->memory, plan->num_logicals, sizeof(int64_t));
   plan->waves = descent_arena_take(&plan->memory, plan->num_logicals, sizeof(descent_wave));
-  if (!plan->large || !plan->waves)
-    return false;
-  int64_t count = 0;
-  for (uint32_t g = 0; g < plan->artifact->num_groups; ++g) {
-    const descent_track *track = &plan->artifact->tracks[g];
-    descent_wave *wave = NULL;
-    int64_t used = 0;
-    for (int64_t i = 0; i < plan->num_logicals; ++i) {
-      descent_logical *logical = &plan->logicals[i];
-      if (!logical->entry->large || logical->entry->track != track)
-        continue;
-      if (!wave || used + logical->entry->worker_bytes > plan->wave_bytes) {
-        wave = &plan->waves[plan->num_waves++];
-        *wave = (descent_wave){track, count, 0, NULL};
-        used = 0;
-      }
-      logical->shared_scratch = plan->layer_bytes + used;
-      used += logical->entry->worker_bytes;
-      plan->large[count++] = i;
-      wave->count++;
-    }
-  }
-  plan->num_large = count;
-  for (int64_t i = 0; i < plan->num_waves; ++i)
+  const bool has_memory = order && plan->large && plan->waves;
+  for (uint32_t g = 0; has_memory && g < plan->artifact->num_groups; ++g)
+    fill_waves(plan, &plan->artifact->tracks[g], order, count);
+  free(order);
+  for (int64_t i = 0; has_memory && i < plan->num_waves; ++i)
     if (!count_wave_tiles(plan, &plan->waves[i]))
       return false;
-  return true;
+  return has_memory;
 }
 
 static bool size_workspace(descent_plan *plan) {

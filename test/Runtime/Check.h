@@ -25,6 +25,7 @@ void test_profile(void);
 void test_steps(void);
 void test_choices(void);
 void test_numbers(void);
+void test_scratch(void);
 void test_tiles(void);
 void test_grids(void);
 void test_threads(void);

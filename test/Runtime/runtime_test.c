@@ -41,6 +41,7 @@ int main(void) {
   test_steps();
   test_choices();
   test_numbers();
+  test_scratch();
   test_tiles();
   test_grids();
   test_threads();

@@ -88,6 +88,8 @@ typedef struct descent_buffer_desc {
    * factors (descent_extent). If they do, the buffer has no rows. */
   uint32_t tile_rows, readers;
   uint32_t choice, alternative; /* who uses scratch: as in descent_stage */
+  /* Of WORKER scratch: the only segment whose stages use it. That of another segment may lie in the same memory. */
+  uint32_t segment, reserved;
 } descent_buffer_desc;
 
 /* What the driver writes into a scalar slot before a step. */

@@ -15,7 +15,7 @@ using namespace descent::plan;
 
 // The structs are built field by field below: what they hold has not changed as long as their sizes have not.
 static_assert(sizeof(descent_artifact) == 152 && sizeof(descent_track) == 144 && sizeof(descent_stage) == 112 &&
-              sizeof(descent_state_desc) == 32 && sizeof(descent_buffer_desc) == 56 && sizeof(descent_cut) == 40 &&
+              sizeof(descent_state_desc) == 32 && sizeof(descent_buffer_desc) == 64 && sizeof(descent_cut) == 40 &&
               sizeof(descent_slot) == 16 && sizeof(descent_slot_store) == 8 && sizeof(descent_choice) == 16 &&
               sizeof(descent_alternative) == 24 && sizeof(descent_term) == 24 && sizeof(descent_hyper_desc) == 24);
 static_assert(DESCENT_SHORT == int(Extent::Short) && DESCENT_LONG == int(Extent::Long) &&
@@ -82,6 +82,7 @@ private:
   SmallVector<uint32_t> reportSlots() const;
   uint32_t nonfiniteSlot() const;
   uint32_t writerOf(Value partials) const;
+  uint32_t segmentOf(Value buffer) const;
 
   ConstantTables &tables;
   const ProgramLayout &program;
@@ -140,6 +141,16 @@ static std::pair<Constant, Constant> emitAlternative(AlternativeAttr alternative
           Constant::u32(alternative ? alternative.getIndex() + 1 : 0)};
 }
 
+/// Of a worker's scratch, which lives in one segment; 0 for other buffers.
+uint32_t TrackTables::segmentOf(Value buffer) const {
+  if (sourceOf(buffer.getDefiningOp()).first != DESCENT_BUFFER_WORKER)
+    return 0;
+  for (Operation *user : buffer.getUsers())
+    if (isStage(user))
+      return layout.getSegment(user);
+  return 0;
+}
+
 Constant TrackTables::buffer(Value value) const {
   auto type = cast<BufferType>(value.getType());
   auto [source, index] = sourceOf(value.getDefiningOp());
@@ -147,10 +158,10 @@ Constant TrackTables::buffer(Value value) const {
   auto [choice, alternative] = emitAlternative(isScratch ? getAlternative(value) : AlternativeAttr());
   auto panels = value.getDefiningOp()->getAttrOfType<DenseI64ArrayAttr>("plan.panels");
   auto panelField = [&](unsigned field) { return Constant::u32(panels ? panels[field] : 0); };
-  return Constant::structure({Constant::u32(source), Constant::u32(index), dimension(value, type.getRows()),
-                              dimension(value, type.getCols()),
-                              Constant::i64(type.getMemoryType().getIntOrFloatBitWidth() / 8), panelField(0),
-                              panelField(1), panelField(2), panelField(3), choice, alternative});
+  return Constant::structure(
+      {Constant::u32(source), Constant::u32(index), dimension(value, type.getRows()), dimension(value, type.getCols()),
+       Constant::i64(type.getMemoryType().getIntOrFloatBitWidth() / 8), panelField(0), panelField(1), panelField(2),
+       panelField(3), choice, alternative, Constant::u32(segmentOf(value)), Constant::u32(0)});
 }
 
 /// The index space of a stage with a grid.

@@ -29,6 +29,7 @@ private:
   void printChoices();
   void printAlternative(AlternativeAttr alternative, const Formula &cost);
   void printWinners(unsigned choice, ArrayRef<Formula> costs);
+  Formula getWorkerBytes();
   void printMemory();
   void printTypes();
 
@@ -190,8 +191,25 @@ static int64_t countLayerStates(TrackOp track) {
   return std::distance(states.begin(), states.end()) + counts;
 }
 
+/// A worker's scratch of the segment that has the most: segments have it in turns.
+Formula TrackReport::getWorkerBytes() {
+  SmallVector<Formula> segments(1);
+  llvm::SmallPtrSet<Operation *, 16> counted;
+  for (Operation &op : *track.getBody()) {
+    if (isa<CutOp>(op))
+      segments.emplace_back();
+    for (Value operand : op.getOperands()) {
+      auto scratch = operand.getDefiningOp<ScratchOp>();
+      if (scratch && scratch.getLifetime() == Lifetime::Worker && counted.insert(scratch).second)
+        segments.back() += getBytes(scratch.getResult().getType());
+    }
+  }
+  auto isSmaller = [](const Formula &a, const Formula &b) { return a.evaluate(example) < b.evaluate(example); };
+  return *llvm::max_element(segments, isSmaller);
+}
+
 void TrackReport::printMemory() {
-  Formula states, perParameter, worker, layer;
+  Formula states, perParameter, layer;
   for (StateOp state : track.getBody()->getOps<StateOp>()) {
     Formula bytes = getBytes(state.getResult().getType());
     states += bytes;
@@ -199,9 +217,10 @@ void TrackReport::printMemory() {
   }
   states.add(8.0 * countLayerStates(track), {});
   for (ScratchOp scratch : track.getBody()->getOps<ScratchOp>())
-    (scratch.getLifetime() == Lifetime::Worker ? worker : layer) += getBytes(scratch.getResult().getType());
+    if (scratch.getLifetime() == Lifetime::Layer)
+      layer += getBytes(scratch.getResult().getType());
   os << llvm::formatv("  states: {0} bytes a parameter ({1} a layer); scratch: {2} bytes a worker, {3} a layer\n",
-                      perParameter.str(), states.str(), worker.str(), layer.str());
+                      perParameter.str(), states.str(), getWorkerBytes().str(), layer.str());
   printTypes();
 }
 
