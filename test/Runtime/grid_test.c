@@ -66,9 +66,7 @@ static void panels_are_there_where_they_pay(void) {
   CHECK(descent_lay_out_entry(&entry));
   CHECK(scratches[0].rows == 1024 && scratches[0].cols == 1008 && scratches[0].row_stride >= 1008);
   CHECK(scratches[1].rows == 1024 && scratches[1].cols == 1024);
-  entry.rows = 50; /* it fits in a cache: the last, ragged panel has a copy */
-  CHECK(descent_lay_out_entry(&entry) && scratches[0].rows == 32 && scratches[1].rows == 1024);
-  entry.cols = 1024;
+  entry.rows = 50; /* it fits in a cache, where products read it as it lies */
   CHECK(descent_lay_out_entry(&entry) && scratches[0].rows == 0 && scratches[1].rows == 1024);
 }
 
