@@ -149,7 +149,7 @@ def goals() -> list[pairs.Goal]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="How long descent-compile takes, and how much memory.")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one rule, one run: does it run at all")
     parser.add_argument("--json", help="write the rows of the page to this file")
     parser.add_argument("--no-torch", action="store_true", help="leave torch.compile out")

@@ -28,9 +28,10 @@ This page is written by `benchmarks/run.sh`, which runs what follows.
 
 ## Goals
 
-A line is a pair that worked in one process, in turns, after both had been found to compute the same: the medians, and
-the median of the ratios of speeds, with the least and the largest. Above 1, Descent is faster. Misses are in bold.
-Rounds in which other programs took more than a twentieth of the machine are left out where others were to be had.
+A line is Descent beside another that worked in the same process, in turns, after both had been found to compute the
+same: the medians, and the median of the ratios of speeds, with the least and the largest. Above 1, Descent is faster.
+Misses are in bold. Turns in which other programs took more than a twentieth of the machine are left out where others
+were to be had.
 
 | work | beside | threads | Descent | the other | ratio (least, most) | wanted |
 |---|---|---|---|---|---|---|
