@@ -69,6 +69,6 @@ features = {
     "x86": platform.machine() == "x86_64",
     "x86-avx2": {"avx2", "fma"} <= flags,
     "x86-avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags,
-    "x86-avx512bf16": "avx512_bf16" in flags,
+    "x86-avx512bf16": {"avx512_bf16", "avx512vbmi"} <= flags,
 }
 config.available_features |= {name for name, present in features.items() if present}

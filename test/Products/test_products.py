@@ -29,7 +29,8 @@ def flags() -> set[str]:
 
 
 WANTED = {"cpu:sse4": {"sse4_2", "popcnt"}, "cpu:avx2": {"avx2", "fma"},
-          "cpu:avx512": {"avx512f", "avx512bw", "avx512vl"}, "cpu:avx512bf16": {"avx512_bf16", "avx512bw", "avx512vl"}}
+          "cpu:avx512": {"avx512f", "avx512bw", "avx512vl"},
+          "cpu:avx512bf16": {"avx512_bf16", "avx512vbmi", "avx512bw", "avx512vl"}}
 TARGETS = [name for name, wanted in WANTED.items() if wanted <= flags()]
 
 

@@ -1,17 +1,12 @@
 #include "BlockwiseEntries.h"
 
-#include "CodeMap.h"
-
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace descent::plan;
 
-/// Entries that are decoded or encoded together; a divisor of every block.
-static constexpr int64_t kGroup = 32;
 static constexpr int32_t kInfinityBits = 0x7f800000, kLeastNormalBits = 0x00800000, kMagnitudeBits = 0x7fffffff;
 
 static Q8Type getCodeType(Value buffer) {
@@ -35,8 +30,10 @@ MemRefType BlockwiseEntries::getScratchType(StageOpInterface stage) {
   return MemRefType::get({int64_t(buffers.size()) * block}, Float32Type::get(stage.getContext()));
 }
 
-BlockwiseEntries::BlockwiseEntries(ImplicitLocOpBuilder &b, StageOpInterface stage, const Kernel &kernel)
-    : b(b), kernel(kernel), buffers(getBuffers(stage)) {
+BlockwiseEntries::BlockwiseEntries(ImplicitLocOpBuilder &b, StageOpInterface stage, const Kernel &kernel,
+                                   unsigned vectorBits)
+    : b(b), kernel(kernel), vectors(b, kernel.function->getParentOfType<ModuleOp>(), vectorBits),
+      buffers(getBuffers(stage)) {
   for (Value buffer : buffers) {
     block = getCodeType(buffer).getBlock();
     states.push_back({kernel.buffer(buffer), kernel.buffer(getScales(buffer)), getCodeType(buffer).getSign(),
@@ -50,45 +47,12 @@ const BlockwiseEntries::State &BlockwiseEntries::find(Value buffer) const {
 }
 
 //===----------------------------------------------------------------------===//
-// Vectors of a group
+// Groups: the entries that are decoded or encoded together, a divisor of every block
 //===----------------------------------------------------------------------===//
-
-Value BlockwiseEntries::all(Value number) {
-  return vector::BroadcastOp::create(b, VectorType::get({kGroup}, number.getType()), number);
-}
-
-Value BlockwiseEntries::all(Type elementType, int64_t number) {
-  auto type = VectorType::get({kGroup}, elementType);
-  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getIntegerAttr(elementType, number)));
-}
-
-Value BlockwiseEntries::all(float number) {
-  auto type = VectorType::get({kGroup}, b.getF32Type());
-  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, number));
-}
-
-/// A constant of the module.
-Value BlockwiseEntries::getTable(StringRef name, ArrayRef<float> numbers) {
-  auto module = kernel.function->getParentOfType<ModuleOp>();
-  auto type = MemRefType::get({int64_t(numbers.size())}, b.getF32Type());
-  if (!module.lookupSymbol(name)) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(module.getBody());
-    auto values = DenseElementsAttr::get(RankedTensorType::get(type.getShape(), b.getF32Type()), numbers);
-    memref::GlobalOp::create(b, name, b.getStringAttr("private"), type, values, /*constant=*/true, IntegerAttr());
-  }
-  return memref::GetGlobalOp::create(b, type, name);
-}
-
-Value BlockwiseEntries::lookUp(Value table, Value indices) {
-  auto type = VectorType::get({kGroup}, b.getF32Type());
-  Value everywhere = all(b.getI1Type(), 1);
-  return vector::GatherOp::create(b, type, table, ValueRange{createIndex(b, 0)}, indices, everywhere, all(0.0f));
-}
 
 /// Whole groups, then what remains under a mask.
 void BlockwiseEntries::forGroups(Value count, EmitGroup emit) {
-  Value step = createIndex(b, kGroup);
+  Value step = createIndex(b, vectors.getLength());
   Value remainder = arith::RemUIOp::create(b, count, step);
   Value wholeEnd = arith::SubIOp::create(b, count, remainder);
   scf::ForOp::create(b, createIndex(b, 0), wholeEnd, step, ValueRange(),
@@ -98,7 +62,7 @@ void BlockwiseEntries::forGroups(Value count, EmitGroup emit) {
                      });
   Value isRagged = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, remainder, createIndex(b, 0));
   scf::IfOp::create(b, isRagged, [&](OpBuilder &, Location) {
-    emit(wholeEnd, createMask(b, remainder, kGroup));
+    emit(wholeEnd, createMask(b, remainder, vectors.getLength()));
     scf::YieldOp::create(b);
   });
 }
@@ -131,16 +95,12 @@ static Value createScalePlace(ImplicitLocOpBuilder &b, Value begin, int64_t bloc
 }
 
 void BlockwiseEntries::decode(const State &state, Value row, Value begin, Value count) {
-  Value table = getTable(("descent_q8_" + stringifyCodeSign(state.sign)).str(), CodeMap(state.sign).getNumbers());
-  Value place = createScalePlace(b, begin, block);
-  Value scale = all(memref::LoadOp::create(b, state.scales, ValueRange{row, place}));
-  auto indexType = VectorType::get({kGroup}, b.getI16Type());
+  Value scale = memref::LoadOp::create(b, state.scales, ValueRange{row, createScalePlace(b, begin, block)});
   forGroups(count, [&](Value place, Value mask) {
     Value col = arith::AddIOp::create(b, begin, place);
-    Value codes = loadEntries(b, state.codes, {row, col}, kGroup, b.getI8Type(), mask);
-    Value numbers = lookUp(table, arith::ExtUIOp::create(b, indexType, codes));
+    Value codes = loadEntries(b, state.codes, {row, col}, vectors.getLength(), b.getI8Type(), mask);
     // Beyond the row's end lies nothing that is used: blocks of private memory are whole.
-    storeEntries(b, arith::MulFOp::create(b, numbers, scale), kernel.scratch, {at(state, place)}, Value());
+    storeEntries(b, vectors.decode(state.sign, codes, scale), kernel.scratch, {at(state, place)}, Value());
   });
 }
 
@@ -149,46 +109,54 @@ void BlockwiseEntries::decode(const State &state, Value row, Value begin, Value 
 //===----------------------------------------------------------------------===//
 
 void BlockwiseEntries::emitEncode(Value row, Value begin, Value count) {
-  for (const State &state : states)
-    if (state.isWritten)
-      encode(state, row, begin, count);
+  SmallVector<State> written = llvm::filter_to_vector(states, [](const State &state) { return state.isWritten; });
+  for (auto [state, largest] : llvm::zip_equal(written, createLargest(written, count)))
+    encode(state, largest, row, begin, count);
 }
 
+/// The bits of the largest magnitude of each state, all in one loop: what follows waits for the last entry of each.
 /// Bits of magnitudes are ordered as integers, NaN above infinity.
-Value BlockwiseEntries::createLargest(const State &state, Value count) {
-  auto type = VectorType::get({kGroup}, b.getI32Type());
-  auto fold = [&](Value place, Value mask, Value largest) -> Value {
-    Value entries = loadEntries(b, kernel.scratch, {at(state, place)}, kGroup, b.getF32Type(), mask);
-    Value bits = arith::BitcastOp::create(b, type, entries);
-    return arith::MaxUIOp::create(b, largest, arith::AndIOp::create(b, bits, all(b.getI32Type(), kMagnitudeBits)));
+SmallVector<Value> BlockwiseEntries::createLargest(ArrayRef<State> written, Value count) {
+  auto type = VectorType::get({vectors.getLength()}, b.getI32Type());
+  Value magnitude = vectors.all(b.getI32Type(), kMagnitudeBits);
+  auto fold = [&](Value place, Value mask, ValueRange sofar) {
+    SmallVector<Value> largest;
+    for (auto [state, bits] : llvm::zip_equal(written, sofar)) {
+      Value entries = loadEntries(b, kernel.scratch, {at(state, place)}, vectors.getLength(), b.getF32Type(), mask);
+      entries = arith::AndIOp::create(b, arith::BitcastOp::create(b, type, entries), magnitude);
+      largest.push_back(arith::MaxUIOp::create(b, bits, entries));
+    }
+    return largest;
   };
-  Value step = createIndex(b, kGroup);
+  Value step = createIndex(b, vectors.getLength());
   Value remainder = arith::RemUIOp::create(b, count, step);
   Value wholeEnd = arith::SubIOp::create(b, count, remainder);
-  auto loop = scf::ForOp::create(b, createIndex(b, 0), wholeEnd, step, ValueRange{all(b.getI32Type(), 0)},
+  SmallVector<Value> least(written.size(), vectors.all(b.getI32Type(), 0));
+  auto loop = scf::ForOp::create(b, createIndex(b, 0), wholeEnd, step, least,
                                  [&](OpBuilder &, Location, Value place, ValueRange largest) {
-                                   scf::YieldOp::create(b, fold(place, Value(), largest[0]));
+                                   scf::YieldOp::create(b, fold(place, Value(), largest));
                                  });
-  Value largest = fold(wholeEnd, createMask(b, remainder, kGroup), loop.getResult(0));
-  return vector::ReductionOp::create(b, vector::CombiningKind::MAXUI, largest);
+  SmallVector<Value> lanes = fold(wholeEnd, createMask(b, remainder, vectors.getLength()), loop.getResults());
+  return llvm::map_to_vector(lanes, [&](Value largest) -> Value {
+    return vector::ReductionOp::create(b, vector::CombiningKind::MAXUI, largest);
+  });
 }
 
 /// A block that is not finite has NaN for its scale and so for its entries; of one that is zero, or too small for the
 /// scale to have a reciprocal, nothing is kept.
-void BlockwiseEntries::encode(const State &state, Value row, Value begin, Value count) {
+void BlockwiseEntries::encode(const State &state, Value bits, Value row, Value begin, Value count) {
   auto integer = [&](int32_t value) { return arith::ConstantOp::create(b, b.getI32IntegerAttr(value)); };
   auto number = [&](float value) { return arith::ConstantOp::create(b, b.getF32FloatAttr(value)); };
   auto compare = [&](arith::CmpIPredicate predicate, Value lhs, int32_t rhs) {
     return arith::CmpIOp::create(b, predicate, lhs, integer(rhs));
   };
-  Value bits = createLargest(state, count);
   Value isFinite = compare(arith::CmpIPredicate::ult, bits, kInfinityBits);
   Value isNormal = compare(arith::CmpIPredicate::uge, bits, kLeastNormalBits);
   Value scale = arith::BitcastOp::create(b, b.getF32Type(), bits);
   Value kept = arith::SelectOp::create(b, isNormal, scale, number(0.0f));
   kept = arith::SelectOp::create(b, isFinite, kept, number(std::numeric_limits<float>::quiet_NaN()));
   memref::StoreOp::create(b, kept, state.scales, ValueRange{row, createScalePlace(b, begin, block)});
-  Value zero = all(b.getI8Type(), CodeMap(state.sign).getZero());
+  Value zero = vectors.all(b.getI8Type(), CodeMap(state.sign).getZero());
   scf::IfOp::create(
       b, arith::AndIOp::create(b, isFinite, isNormal),
       [&](OpBuilder &, Location) {
@@ -203,60 +171,21 @@ void BlockwiseEntries::encode(const State &state, Value row, Value begin, Value 
       });
 }
 
+/// Guesses first, then codes: the chain of operations from an entry to its code is so long that a processor could work
+/// on few groups at a time.
 void BlockwiseEntries::encodeEntries(const State &state, Value scale, Value row, Value begin, Value count) {
   Value one = arith::ConstantOp::create(b, b.getF32FloatAttr(1.0f));
-  Value reciprocal = all(arith::DivFOp::create(b, one, scale)), scales = all(scale);
-  forGroups(count, [&](Value place, Value mask) {
-    Value entries = loadEntries(b, kernel.scratch, {at(state, place)}, kGroup, b.getF32Type(), mask);
-    Value codes = createCodes(state, entries, scales, reciprocal);
-    storeEntries(b, codes, state.codes, {row, arith::AddIOp::create(b, begin, place)}, mask);
+  Value reciprocal = arith::DivFOp::create(b, one, scale);
+  auto forEntries = [&](llvm::function_ref<Value(Value entries, ValueRange place, Value mask)> emit) {
+    forGroups(count, [&](Value place, Value mask) {
+      Value entries = loadEntries(b, kernel.scratch, {at(state, place)}, vectors.getLength(), b.getF32Type(), mask);
+      SmallVector<Value> codes = {row, arith::AddIOp::create(b, begin, place)};
+      storeEntries(b, emit(entries, codes, mask), state.codes, codes, mask);
+    });
+  };
+  forEntries([&](Value entries, ValueRange, Value) { return vectors.guess(state.sign, entries, reciprocal); });
+  forEntries([&](Value entries, ValueRange place, Value mask) {
+    Value guesses = loadEntries(b, state.codes, place, vectors.getLength(), b.getI8Type(), mask);
+    return vectors.encode(state.sign, guesses, entries, scale);
   });
-}
-
-/// lhs if it is less (greater) than rhs, else rhs: one instruction, as there are no NaNs here.
-Value BlockwiseEntries::choose(Value lhs, Value rhs, Ordered order) {
-  auto predicate = order == Ordered::Less ? arith::CmpFPredicate::OLT : arith::CmpFPredicate::OGT;
-  return arith::SelectOp::create(b, arith::CmpFOp::create(b, predicate, lhs, rhs), lhs, rhs);
-}
-
-/// The number of the magnitude's code, or one less: the least of the map's lines.
-Value BlockwiseEntries::createGuess(const State &state, Value magnitude, Value reciprocal) {
-  Value y = arith::MulFOp::create(b, magnitude, reciprocal), least;
-  for (CodeMap::Line line : CodeMap(state.sign).getLines()) {
-    Value number = math::FmaOp::create(b, y, all(line.slope), all(line.offset));
-    least = least ? choose(number, least, Ordered::Less) : number;
-  }
-  least = choose(least, all(0.0f), Ordered::Greater);
-  Value number = arith::FPToSIOp::create(b, VectorType::get({kGroup}, b.getI32Type()), least);
-  return arith::TruncIOp::create(b, VectorType::get({kGroup}, b.getI16Type()), number);
-}
-
-/// A magnitude takes the next code when it exceeds threshold * scale, which a fused multiply-add decides exactly. Codes
-/// grow with their numbers, so that of two equally near ones a negative entry takes that of the greater magnitude.
-Value BlockwiseEntries::createCodes(const State &state, Value entries, Value scale, Value reciprocal) {
-  CodeMap map(state.sign);
-  Value zero = all(0.0f);
-  Value magnitude = map.isSigned ? Value(math::AbsFOp::create(b, entries)) : choose(entries, zero, Ordered::Greater);
-  Value guess = createGuess(state, magnitude, reciprocal);
-  Value table = getTable(("descent_q8_" + stringifyCodeSign(state.sign) + "_thresholds").str(), map.getThresholds());
-  Value threshold = lookUp(table, guess);
-  Value missing = math::FmaOp::create(b, threshold, scale, arith::NegFOp::create(b, magnitude));
-  Value isNegative, limit = zero;
-  if (map.isSigned) {
-    // At most 0 is less than the least positive number, whose bits are those of a sign.
-    Value bits = arith::BitcastOp::create(b, VectorType::get({kGroup}, b.getI32Type()), entries);
-    isNegative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, bits, all(b.getI32Type(), 0));
-    limit = arith::ShRUIOp::create(b, bits, all(b.getI32Type(), 31));
-    limit = arith::BitcastOp::create(b, entries.getType(), limit);
-  }
-  Value exceeds = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, missing, limit);
-  Type i16 = b.getI16Type();
-  auto codeType = VectorType::get({kGroup}, b.getI8Type());
-  Value code = arith::AddIOp::create(b, guess, arith::ExtUIOp::create(b, guess.getType(), exceeds));
-  if (map.isSigned) {
-    Value middle = all(i16, map.getZero());
-    Value below = arith::MaxSIOp::create(b, arith::SubIOp::create(b, middle, code), all(i16, 0)); // there is no -1
-    code = arith::SelectOp::create(b, isNegative, below, arith::AddIOp::create(b, middle, code));
-  }
-  return arith::TruncIOp::create(b, codeType, code);
 }

@@ -2,6 +2,7 @@
 #ifndef DESCENT_LIB_CONVERSION_PLANTOLOOPS_BLOCKWISEENTRIES_H
 #define DESCENT_LIB_CONVERSION_PLANTOLOOPS_BLOCKWISEENTRIES_H
 
+#include "CodeVectors.h"
 #include "Kernel.h"
 
 namespace descent::plan {
@@ -10,7 +11,7 @@ namespace descent::plan {
 /// two, entries are f32 in `kernel.scratch`.
 class BlockwiseEntries {
 public:
-  BlockwiseEntries(mlir::ImplicitLocOpBuilder &b, StageOpInterface stage, const Kernel &kernel);
+  BlockwiseEntries(mlir::ImplicitLocOpBuilder &b, StageOpInterface stage, const Kernel &kernel, unsigned vectorBits);
 
   /// The private memory that a kernel of the stage needs, or null.
   static mlir::MemRefType getScratchType(StageOpInterface stage);
@@ -41,23 +42,15 @@ private:
   static llvm::SmallVector<mlir::Value> getBuffers(StageOpInterface stage);
   const State &find(mlir::Value buffer) const;
   mlir::Value at(const State &state, mlir::Value place);
-  mlir::Value getTable(llvm::StringRef name, llvm::ArrayRef<float> numbers);
-  mlir::Value lookUp(mlir::Value table, mlir::Value indices);
   void forGroups(mlir::Value count, EmitGroup emit);
   void decode(const State &state, mlir::Value row, mlir::Value begin, mlir::Value count);
-  mlir::Value createLargest(const State &state, mlir::Value count);
-  void encode(const State &state, mlir::Value row, mlir::Value begin, mlir::Value count);
+  llvm::SmallVector<mlir::Value> createLargest(llvm::ArrayRef<State> written, mlir::Value count);
+  void encode(const State &state, mlir::Value bits, mlir::Value row, mlir::Value begin, mlir::Value count);
   void encodeEntries(const State &state, mlir::Value scale, mlir::Value row, mlir::Value begin, mlir::Value count);
-  enum class Ordered { Less, Greater };
-  mlir::Value choose(mlir::Value lhs, mlir::Value rhs, Ordered order);
-  mlir::Value createGuess(const State &state, mlir::Value magnitude, mlir::Value reciprocal);
-  mlir::Value createCodes(const State &state, mlir::Value entries, mlir::Value scale, mlir::Value reciprocal);
-  mlir::Value all(mlir::Value number);
-  mlir::Value all(mlir::Type elementType, int64_t number);
-  mlir::Value all(float number);
 
   mlir::ImplicitLocOpBuilder &b;
   const Kernel &kernel;
+  CodeVectors vectors;
   llvm::SmallVector<mlir::Value> buffers; // of the plan, one a state
   llvm::SmallVector<State> states;
   int64_t block = 0;

@@ -29,12 +29,23 @@ public:
   /// off is less than that quarter.
   std::vector<Line> getLines() const;
 
+  /// The same for tables of 32 words, from the upper half of an f32: exponent and 7 bits of the mantissa. Keys count
+  /// such halves from that of 2^-23, which is less than every threshold. Cell (key + shifts[key >> 7]) >> 7 holds the
+  /// keys of one binade and one decade, and (slopes[cell] * key + offsets[cell]) >> 8 is the number, modulo 2^16.
+  struct Cells {
+    static constexpr int kBits = 7, kFirst = (127 - 23) << kBits, kBinades = 24;
+    std::vector<uint16_t> shifts, slopes, offsets;
+  };
+  Cells getCells() const;
+
   bool isSigned;
 
 private:
   static constexpr int kDecades = 7;
   int64_t getBins(int decade) const { return int64_t(isSigned ? 1 : 2) << decade; }
+  int64_t getFirstNumber(int decade) const { return isSigned ? getBins(decade) : getBins(decade) - 1; }
   std::vector<float> getMagnitudes() const;
+  int getKey(float magnitude) const;
 };
 
 } // namespace descent::plan

@@ -27,7 +27,7 @@ static Access getReadAccess(StageOpInterface stage, Value buffer) {
 
 EntryLoops::EntryLoops(ImplicitLocOpBuilder &b, StageOpInterface stage, const Kernel &kernel, unsigned vectorBits)
     : b(b), stage(stage), kernel(kernel), length(getVectorLength(stage, vectorBits)), rowBegin(kernel.rowBegin),
-      rowEnd(kernel.rowEnd), colBegin(kernel.colBegin), colEnd(kernel.colEnd), codes(b, stage, kernel),
+      rowEnd(kernel.rowEnd), colBegin(kernel.colBegin), colEnd(kernel.colEnd), codes(b, stage, kernel, vectorBits),
       oriented(b, stage, kernel, vectorBits), uniform(getUniformOps(stage)) {
   for (auto [buffer, kind] :
        llvm::zip(stage.getStagePartials(), stage.getStageReductions().getAsRange<CombineKindAttr>()))

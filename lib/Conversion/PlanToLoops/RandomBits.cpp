@@ -39,10 +39,16 @@ Value descent::plan::createRandomBits(ImplicitLocOpBuilder &b, Value key, int64_
   auto wide = [&](int64_t value) { return arith::ConstantOp::create(b, b.getI64IntegerAttr(value)); };
   auto narrow = [&](Value value) { return arith::TruncIOp::create(b, i32, value); };
   Value whole = arith::FPToSIOp::create(b, i64, key);
-  Value high = arith::XOrIOp::create(b, arith::ShRUIOp::create(b, whole, wide(32)), wide(stream << 20));
+  Value high = narrow(arith::XOrIOp::create(b, arith::ShRUIOp::create(b, whole, wide(32)), wide(stream << 20)));
   Words words(b, length);
-  Value first = narrow(arith::IndexCastOp::create(b, i64, place));
-  Value x = arith::AddIOp::create(b, words.all(first), words.count());
+  Value index = arith::IndexCastOp::create(b, i64, place), first = words.all(narrow(index));
+  Value x = arith::AddIOp::create(b, first, words.count());
+  // 2^32 entries on, another number is added: to some lanes, where they pass such a border.
+  Value step = arith::ConstantOp::create(b, b.getI32IntegerAttr(0x9e3779b9));
+  Value begun = arith::MulIOp::create(b, narrow(arith::ShRUIOp::create(b, index, wide(32))), step);
+  Value here = arith::AddIOp::create(b, high, begun), next = arith::AddIOp::create(b, here, step);
+  Value isNext = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, x, first);
+  Value added = arith::SelectOp::create(b, isNext, words.all(next), words.all(here));
   x = words.mix(arith::XOrIOp::create(b, x, words.all(narrow(whole))));
-  return words.mix(arith::AddIOp::create(b, x, words.all(narrow(high))));
+  return words.mix(arith::AddIOp::create(b, x, added));
 }

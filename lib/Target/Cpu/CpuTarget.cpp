@@ -12,8 +12,8 @@ static constexpr char x86[] = "x86_64-unknown-linux-gnu", arm[] = "aarch64-unkno
 
 // From the best to the least: a machine's own target is the first that it can run.
 static constexpr CpuTarget targets[] = {
-    {"cpu:avx512bf16", x86, "x86-64-v4", "+avx512bf16", "znver4",
-     "avx2,fma,f16c,bmi2,avx512f,avx512cd,avx512bw,avx512dq,avx512vl,avx512bf16", 512, /*hasFma=*/true,
+    {"cpu:avx512bf16", x86, "x86-64-v4", "+avx512bf16,+avx512vbmi", "znver4",
+     "avx2,fma,f16c,bmi2,avx512f,avx512cd,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bf16", 512, /*hasFma=*/true,
      /*multipliesPairs=*/true},
     {"cpu:avx512", x86, "x86-64-v4", "", "znver4", "avx2,fma,f16c,bmi2,avx512f,avx512cd,avx512bw,avx512dq,avx512vl",
      512, /*hasFma=*/true, /*multipliesPairs=*/false},

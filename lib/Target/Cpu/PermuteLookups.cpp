@@ -12,104 +12,136 @@ namespace descent {
 
 using namespace mlir;
 
-/// Lanes of 16 bits in a register, and entries that one permutation of two registers reaches.
-static constexpr int64_t kLanes = 32, kReach = 64;
+static constexpr int64_t kRegisterBits = 512, kMaxEntries = 256;
 
-/// The entries of the constant that is gathered from, if it is one of 64, 128 or 256 f32.
-static DenseElementsAttr getTable(vector::GatherOp gather) {
+/// The entries of the constant that is gathered from, as integers; none if there is no constant of i16 or f32.
+static SmallVector<APInt> getTable(vector::GatherOp gather) {
   auto global = gather.getBase().getDefiningOp<memref::GetGlobalOp>();
   auto table = global ? SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(global, global.getNameAttr())
                       : memref::GlobalOp();
   auto entries = table && table.getConstant() && table.getInitialValue()
                      ? dyn_cast<DenseElementsAttr>(*table.getInitialValue())
                      : DenseElementsAttr();
-  if (!entries || !entries.getElementType().isF32())
-    return {};
-  return llvm::is_contained({kReach, 2 * kReach, 4 * kReach}, entries.getNumElements()) ? entries : DenseElementsAttr();
+  if (entries && entries.getElementType().isInteger(16))
+    return llvm::to_vector(entries.getValues<APInt>());
+  if (entries && entries.getElementType().isF32())
+    return llvm::map_to_vector(entries.getValues<APFloat>(), [](APFloat x) { return x.bitcastToAPInt(); });
+  return {};
 }
 
 namespace {
-/// Looks 16 bits of every entry up.
+/// Looks up one register of parts of entries, `bits` wide.
 class Permutations {
 public:
-  Permutations(ImplicitLocOpBuilder &b, Value indices)
-      : b(b), type(VectorType::get({kLanes}, b.getI16Type())), indices(indices) {
-    for (int64_t bit = kReach; bit < 4 * kReach; bit *= 2) {
-      Value set = arith::AndIOp::create(b, indices, all(bit));
-      bits.push_back(arith::CmpIOp::create(b, arith::CmpIPredicate::ne, set, all(0)));
-    }
-  }
+  Permutations(ImplicitLocOpBuilder &b, Value indices, unsigned bits)
+      : b(b), bits(bits), lanes(kRegisterBits / bits), type(VectorType::get({lanes}, b.getIntegerType(bits))),
+        indices(b.createOrFold<arith::TruncIOp>(type, indices)) {}
 
-  Value lookUp(ArrayRef<uint16_t> entries);
+  /// Of one constant for each entry.
+  Value lookUp(ArrayRef<APInt> parts);
+  /// Of entries that are several times as wide.
+  Value lookUpWide(ArrayRef<APInt> entries);
 
 private:
-  Value all(int64_t value) {
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getI16IntegerAttr(value)));
-  }
-  Value constant(ArrayRef<uint16_t> entries) {
-    SmallVector<APInt> values;
-    for (uint16_t entry : entries)
-      values.push_back(APInt(16, entry));
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, values));
+  Value constant(ArrayRef<APInt> values) { return arith::ConstantOp::create(b, DenseElementsAttr::get(type, values)); }
+  Value isSet(int64_t bit);
+  Value call(StringRef name, ValueRange operands) {
+    auto intrinsic = b.getStringAttr("llvm.x86.avx512." + name + (bits == 8 ? ".qi.512" : ".hi.512"));
+    return LLVM::CallIntrinsicOp::create(b, type, intrinsic, operands).getResult(0);
   }
 
   ImplicitLocOpBuilder &b;
+  unsigned bits;
+  int64_t lanes;
   VectorType type;
   Value indices;
-  SmallVector<Value> bits; // of the indices, above those that one permutation takes
 };
 } // namespace
 
-/// A permutation for each part of the table, and choices between them by the index's upper bits.
-Value Permutations::lookUp(ArrayRef<uint16_t> entries) {
-  SmallVector<Value> parts;
-  for (; !entries.empty(); entries = entries.drop_front(kReach)) {
-    Value low = constant(entries.take_front(kLanes)), high = constant(entries.slice(kLanes, kLanes));
-    auto name = b.getStringAttr("llvm.x86.avx512.vpermi2var.hi.512");
-    parts.push_back(LLVM::CallIntrinsicOp::create(b, type, name, ValueRange{low, indices, high}).getResult(0));
+Value Permutations::isSet(int64_t bit) {
+  Value mask = arith::ConstantOp::create(b, DenseElementsAttr::get(type, APInt(bits, bit)));
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+  Value set = arith::AndIOp::create(b, indices, mask);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, set, zero);
+}
+
+/// One register of entries is permuted alone; else a permutation for each two of the table's registers, and choices
+/// between them by the index's upper bits.
+Value Permutations::lookUp(ArrayRef<APInt> entries) {
+  if (int64_t(entries.size()) == lanes)
+    return call("permvar", {constant(entries), indices});
+  SmallVector<Value> found;
+  for (int64_t reach = 2 * lanes; !entries.empty(); entries = entries.drop_front(reach)) {
+    Value low = constant(entries.take_front(lanes)), high = constant(entries.slice(lanes, lanes));
+    found.push_back(call("vpermi2var", {low, indices, high}));
   }
-  for (Value bit : bits) {
-    for (size_t i = 0; i + 1 < parts.size(); ++i) {
-      parts[i] = arith::SelectOp::create(b, bit, parts[i + 1], parts[i]);
-      parts.erase(parts.begin() + i + 1);
+  for (int64_t bit = 2 * lanes; found.size() > 1; bit *= 2) {
+    Value choice = isSet(bit);
+    for (size_t i = 0; i + 1 < found.size(); ++i) {
+      found[i] = arith::SelectOp::create(b, choice, found[i + 1], found[i]);
+      found.erase(found.begin() + i + 1);
     }
+  }
+  return found.front();
+}
+
+/// Parts from the lowest to the highest; neighbours are interleaved until entries are whole.
+Value Permutations::lookUpWide(ArrayRef<APInt> entries) {
+  SmallVector<Value> parts;
+  for (unsigned begin = 0; begin < entries.front().getBitWidth(); begin += bits)
+    parts.push_back(lookUp(llvm::map_to_vector(entries, [&](APInt x) { return x.extractBits(bits, begin); })));
+  for (unsigned width = bits; parts.size() > 1; width *= 2) {
+    SmallVector<Value> wider;
+    for (size_t i = 0; i < parts.size(); i += 2) {
+      Value pairs = vector::InterleaveOp::create(b, parts[i], parts[i + 1]);
+      auto wide = VectorType::get({lanes}, b.getIntegerType(2 * width));
+      wider.push_back(vector::BitCastOp::create(b, wide, pairs));
+    }
+    parts = wider;
   }
   return parts.front();
 }
 
 namespace {
-/// gather(constant table, indices) = the upper and lower halves of entries, looked up and interleaved
+/// gather(constant table, indices) = parts of entries, looked up a register at a time, and interleaved
 struct PermuteLookup : OpRewritePattern<vector::GatherOp> {
-  using OpRewritePattern::OpRewritePattern;
+  PermuteLookup(MLIRContext *context, bool permutesBytes) : OpRewritePattern(context), permutesBytes(permutesBytes) {}
 
   LogicalResult matchAndRewrite(vector::GatherOp gather, PatternRewriter &rewriter) const override {
-    auto indices = cast<VectorType>(gather.getIndices().getType());
-    if (indices.getShape() != ArrayRef(kLanes) || !indices.getElementType().isInteger(16))
-      return rewriter.notifyMatchFailure(gather, "has no indices of 16 bits for one register");
-    DenseElementsAttr table = getTable(gather);
-    if (!table || !llvm::all_of(gather.getOffsets(), [](Value offset) { return matchPattern(offset, m_Zero()); }) ||
+    VectorType type = gather.getVectorType(), indices = cast<VectorType>(gather.getIndices().getType());
+    // Bytes reach farther, of what has more than two.
+    unsigned bits = permutesBytes && type.getElementType().isF32() ? 8 : 16;
+    int64_t lanes = kRegisterBits / bits;
+    if (type.getRank() != 1 || type.getDimSize(0) % lanes != 0 || !indices.getElementType().isInteger(16))
+      return rewriter.notifyMatchFailure(gather, "has no indices of 16 bits for whole registers");
+    SmallVector<APInt> table = getTable(gather);
+    int64_t size = table.size();
+    bool isReached = llvm::isPowerOf2_64(size) && size >= lanes && size <= kMaxEntries;
+    if (!isReached || !llvm::all_of(gather.getOffsets(), [](Value offset) { return matchPattern(offset, m_Zero()); }) ||
         !matchPattern(gather.getMask(), m_One()))
       return rewriter.notifyMatchFailure(gather, "looks nothing up in a small constant");
-    SmallVector<uint16_t> low, high;
-    for (APInt bits : llvm::map_range(table.getValues<APFloat>(), [](APFloat x) { return x.bitcastToAPInt(); })) {
-      low.push_back(bits.getLoBits(16).getZExtValue());
-      high.push_back(bits.getHiBits(16).getZExtValue());
-    }
     ImplicitLocOpBuilder b(gather.getLoc(), rewriter);
-    Permutations permutations(b, gather.getIndices());
-    SmallVector<int64_t> interleaved;
-    for (int64_t lane = 0; lane < kLanes; ++lane)
-      interleaved.append({lane, kLanes + lane});
-    Value halves = vector::ShuffleOp::create(b, permutations.lookUp(low), permutations.lookUp(high), interleaved);
-    rewriter.replaceOpWithNewOp<vector::BitCastOp>(gather, gather.getVectorType(), halves);
+    Value found = arith::ConstantOp::create(b, b.getZeroAttr(type));
+    for (int64_t begin = 0; begin < type.getDimSize(0); begin += lanes) {
+      Value some = b.createOrFold<vector::ExtractStridedSliceOp>(gather.getIndices(), begin, lanes, 1);
+      Value entries = Permutations(b, some, bits).lookUpWide(table);
+      entries = b.createOrFold<vector::BitCastOp>(VectorType::get({lanes}, type.getElementType()), entries);
+      found = b.createOrFold<vector::InsertStridedSliceOp>(entries, found, begin, 1);
+    }
+    rewriter.replaceOp(gather, found);
     return success();
   }
+
+private:
+  bool permutesBytes;
 };
 
 struct CpuPermuteLookups : descent::impl::CpuPermuteLookupsBase<CpuPermuteLookups> {
+  using CpuPermuteLookupsBase::CpuPermuteLookupsBase;
+
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<PermuteLookup>(&getContext());
+    patterns.add<PermuteLookup>(&getContext(), permutesBytes);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

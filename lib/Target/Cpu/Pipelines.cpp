@@ -41,7 +41,7 @@ void descent::buildLoopsToLLVMPipeline(OpPassManager &passes, const CpuTarget &t
   passes.addPass(memref::createExpandStridedMetadataPass());
   passes.addPass(createLowerAffinePass());
   if (target.features.contains("avx512bw"))
-    passes.addPass(createCpuPermuteLookups());
+    passes.addPass(createCpuPermuteLookups({target.features.contains("avx512vbmi")}));
   if (!target.hasFma)
     passes.addPass(createCpuSplitFma());
   // Rounding to bf16 is integer arithmetic, which LLVM would otherwise call a library for; so are rounded divisions.

@@ -422,3 +422,13 @@ plan.program @random_r1_streams_are_few segments 1 {
     }
   }
 }
+
+// -----
+
+// expected-error @below {{a block has 64, 128 or 256 columns, found 0}}
+func.func private @Q8_r1_a_block_is_not_empty(!plan.q8<0, signed>)
+
+// -----
+
+// expected-error @below {{a block has 64, 128 or 256 columns, found 48}}
+func.func private @Scale_r1_blocks_are_whole_registers(!plan.scale<48>)

@@ -84,10 +84,15 @@ def mix32(x: U32) -> U32:
 def random_bits(key: int, stream: int, shape: tuple[int, int]) -> U32:
     """32 bits for each element; `stream` is 0 for the weight, 1 for the rule's first state, ..."""
     rows, cols = shape
-    index = np.arange(rows * cols, dtype=np.uint64).astype(np.uint32).reshape(shape)
+    index = np.arange(rows * cols, dtype=np.uint64).reshape(shape)
+    return hash_index(key, stream, index)
+
+
+def hash_index(key: int, stream: int, index: npt.NDArray[np.uint64]) -> U32:
     low, high = np.uint32(key & 0xFFFFFFFF), np.uint32((key >> 32) ^ (stream << 20))
+    lower, upper = index.astype(np.uint32), (index >> np.uint64(32)).astype(np.uint32)
     with np.errstate(over="ignore"):
-        return mix32(mix32(index ^ low) + high)
+        return mix32(mix32(lower ^ low) + high + upper * np.uint32(0x9E3779B9))
 
 
 # 8-bit blockwise ------------------------------------------------------------------------------------------------------

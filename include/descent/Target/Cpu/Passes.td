@@ -36,9 +36,10 @@ def CpuEmitArtifact : Pass<"cpu-emit-artifact", "::mlir::ModuleOp"> {
 def CpuSplitFma : Pass<"cpu-split-fma"> {
   let summary = "compute fused multiply-adds in two roundings";
   let description = [{
-    Requires nothing. Turns `vector.fma` and `math.fma` into `arith.mulf` and `arith.addf`, for processors that have no
-    such instruction: LLVM would call a library for each entry. Guarantees the value up to one rounding. Leaves all else
-    alone. Never fails.
+    Requires nothing. For processors that have no such instruction, for which LLVM would call a library for each entry:
+    turns `vector.fma`, and `math.fma` of f64, into `arith.mulf` and `arith.addf`, and `math.fma` of f32 into those of
+    f64. Guarantees the value up to one rounding, and of `math.fma` of f32, whose product f64 holds, the sign. Leaves
+    all else alone. Never fails.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
@@ -66,10 +67,12 @@ def CpuMultiplyPairs : Pass<"cpu-multiply-pairs"> {
 def CpuPermuteLookups : Pass<"cpu-permute-lookups", "::mlir::ModuleOp"> {
   let summary = "look up small constant tables by permutations of registers";
   let description = [{
-    Requires a processor with AVX-512 for words. Turns gathers of 32 f32 with indices of 16 bits from a constant of 64,
-    128 or 256 entries into `vpermi2w` of the entries' halves. Guarantees the same numbers for indices within the
-    table. Leaves other gathers alone. Never fails.
+    Requires a processor with AVX-512 for words. Turns gathers of i16 and f32 with indices of 16 bits, a multiple of 32,
+    from a constant of 32, 64, 128 or 256 entries into `vpermw` and `vpermi2w` of the words of entries; with
+    `permute-bytes`, those of f32, a multiple of 64 from at least 64 entries, into `vpermb` and `vpermi2b` of their
+    bytes. Guarantees the same numbers for indices within the table. Leaves other gathers alone. Never fails.
   }];
+  let options = [Option<"permutesBytes", "permute-bytes", "bool", "false", "the processor permutes bytes too">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
 }
 

@@ -68,6 +68,21 @@ Value descent::plan::getScales(Value codes) {
   return {};
 }
 
+static LogicalResult verifyBlock(function_ref<InFlightDiagnostic()> emitError, int64_t block) {
+  // (R1) Kernels encode and decode up to 64 entries at a time.
+  if (!llvm::is_contained({64, 128, 256}, block))
+    return emitError() << "a block has 64, 128 or 256 columns, found " << block;
+  return success();
+}
+
+LogicalResult Q8Type::verify(function_ref<InFlightDiagnostic()> emitError, int64_t block, CodeSign) {
+  return verifyBlock(emitError, block);
+}
+
+LogicalResult ScaleType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t block) {
+  return verifyBlock(emitError, block);
+}
+
 LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, Extent rows, Extent cols,
                                  Type elementType, Layout layout) {
   if (!elementType.isF64() && !elementType.isF32() && !elementType.isBF16() && !elementType.isF16() &&

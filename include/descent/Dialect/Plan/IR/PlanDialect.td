@@ -112,9 +112,13 @@ def Plan_Q8Type : TypeDef<Plan_Dialect, "Q8"> {
   let description = [{
     `!plan.q8<256, signed>`: an entry is the number that the code stands for, times the scale of its block of 256
     columns. The scales are a buffer of `!plan.scale<256>` of their own. Stages compute with such entries in f32.
+
+    Rules:
+    * (R1) A block has 64, 128 or 256 columns.
   }];
   let parameters = (ins "int64_t":$block, EnumParameter<Plan_CodeSign>:$sign);
   let assemblyFormat = "`<` $block `,` $sign `>`";
+  let genVerifyDecl = 1;
 }
 
 def Plan_ScaleType : TypeDef<Plan_Dialect, "Scale"> {
@@ -122,9 +126,13 @@ def Plan_ScaleType : TypeDef<Plan_Dialect, "Scale"> {
   let summary = "the scales of blocks of codes";
   let description = [{
     A buffer `<rows, cols, !plan.scale<256>>` holds an f32 for each block of 256 columns of a row, the last one shorter.
+
+    Rules:
+    * (R1) A block has 64, 128 or 256 columns.
   }];
   let parameters = (ins "int64_t":$block);
   let assemblyFormat = "`<` $block `>`";
+  let genVerifyDecl = 1;
 }
 
 def Plan_BufferType : TypeDef<Plan_Dialect, "Buffer"> {
