@@ -63,6 +63,7 @@ class Stage:
 class Group:
     index: int
     name: str
+    wants: str  # matrix, vector or any
     weight: str
     gradient: str
     hypers: dict[str, float]
@@ -127,6 +128,7 @@ def _group(index: int, group: dict[str, Any]) -> Group:
     return Group(
         index=index,
         name=group["name"],
+        wants=group["class"],
         weight=_known(group["weight"]),
         gradient=_known(group["gradient"]),
         hypers=_hypers(group),

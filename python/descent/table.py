@@ -44,6 +44,10 @@ class LayerTable:
         weight = place_tensor(
             layer.weight, f"weight of layer '{layer.name}'", group.weight, layer.batched, writable=True
         )
+        if group.wants == "matrix" and layer.weight.ndim - layer.batched == 1:
+            raise invalid_layer(
+                f"layer '{layer.name}' is a vector, group '{group.name}' wants matrices; a matrix of one row has two axes"
+            )
         gradient = place_gradient(layer, layer.gradient, group, weight)
         self.weights.append(weight)
         self.gradients.append(gradient)

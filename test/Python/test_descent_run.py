@@ -185,6 +185,7 @@ def test_one_wrong_entry_fails_the_check(capsys: pytest.CaptureFixture[str], mon
         (("adamw", "--shapes", "8x8", "--threads", "0"), "--threads takes numbers from 1 to 256.*found '0'"),
         (("adamw", "--shapes", "8x8", "--threads", "two"), "found 'two'"),
         (("adamw", "--shapes", "8x8", "--steps", "0"), "--steps is 1 or more, found 0"),
+        (("adamw", "--shapes", "8x8", "--budget", "-1"), "--budget is a number of seconds above 0, found -1.0"),
         (("adamw", "--shapes", "8x8", "--storage", "f8"), "f8"),
         (("adamw", "--shapes", "8x8", "--option=--nonsense"), "nonsense"),
         (("adamw", "--shapes", "8x8", "--group", "matrix=x"), "no group 'x'"),

@@ -56,6 +56,14 @@ def test_weight_is_refused(name: str, adamw: descent.Artifact) -> None:
         adamw.optimizer([Layer("w", make())])
 
 
+def test_a_vector_is_no_matrix(compile_rule: Callable[..., descent.Artifact]) -> None:
+    muon = compile_rule("muon", "--stored", "out_in")
+    for vector in (Layer("b", ones(5)), Layer("b", ones(2, 5), batch=True)):
+        with refused(Code.INVALID_LAYER, "'b' is a vector, group 'matrices' wants matrices"):
+            muon.optimizer([vector])
+    muon.optimizer([Layer("b", ones(1, 5))]).close()
+
+
 def test_rows_and_batches_may_lie_anywhere(adamw: descent.Artifact) -> None:
     views = {
         "matrix": ones(4, 9)[:, 2:7],

@@ -74,7 +74,7 @@ def check_comparable(job: Job) -> None:
             known = ", ".join(RULES)
             raise Refused(f"--against torch: no PyTorch version of the rule '{group['rule']}' here; there are {known}")
         if group["weight"] != "f32" or group["gradient"] != "f32":
-            raise Refused(f"--against torch compares storage f32, found '{group['weight']}'")
+            raise Refused(f"--against torch compares storage f32, found '{group['weight']}'; leave out --storage")
         if group["stored"] == "in_out" and group["norm"] is None:
             raise Refused(f"--against torch: PyTorch's '{group['rule']}' has matrices stored as out_in")
     if manifest["clip_global_norm"] is not None or manifest["skip_nonfinite"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -78,11 +79,15 @@ class Run:
         self.threads = thread_counts(options.threads)
         if options.steps is not None and options.steps < 1:
             raise Refused(f"--steps is 1 or more, found {options.steps}")
+        if not options.budget > 0:
+            raise Refused(f"--budget is a number of seconds above 0, found {options.budget}")
         if options.against:
             against.require_torch()
         self.shapes: Shapes = parse_shapes(options.shapes)
         self.chosen = parse_choices(options.group)
         self.job: Job = plan_job(build(options, folder), self.shapes.tensors, self.chosen)
+        if options.against:
+            against.check_comparable(self.job)
         check_memory(bytes_of(self.job), f"'{self.job.artifact.name}' on {self.shapes.name}")
 
     def print(self, *lines: str) -> None:
@@ -106,7 +111,6 @@ class Run:
         return timing, found
 
     def compare(self, work: Workload, threads: int) -> list[against.Against]:
-        against.check_comparable(self.job)
         self.print(f"\n{'against':<28}{'Descent':>14}{'the other':>14}")
         found = []
         for variant in against.variants(self.job):
@@ -147,6 +151,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         print("descent-run: out of memory; take fewer or smaller shapes", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # who read the output has gone, and nothing can be said to them
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return 141
     except KeyboardInterrupt:
         print("descent-run: interrupted", file=sys.stderr)
         return 130

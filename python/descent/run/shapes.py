@@ -80,7 +80,7 @@ def read_file(path: Path) -> Shapes:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"'{path}' cannot be read: {error}") from error
-    tensors = _read_json(text, path) if text.lstrip().startswith("{") else _read_lines(text, path)
+    tensors = _read_json(text, path) if text.lstrip()[:1] in ("{", "[") else _read_lines(text, path)
     names = [tensor.name for tensor in tensors]
     for name in names:
         if names.count(name) > 1:
@@ -95,6 +95,8 @@ def _read_lines(text: str, path: Path) -> list[Tensor]:
     for number, line in enumerate(text.splitlines(), 1):
         shape, *rest = line.split("#")[0].split() or [""]
         place = f"line {number} of '{path}'"
+        if rest and rest[0] in ("x", "X"):
+            raise Refused(f"{place}: a shape has no blanks; wanted is ROWSxCOLS, found '{line.strip()}'")
         if len(rest) > 2:
             raise Refused(f"{place} has {len(rest) + 1} words; wanted are a shape, a name and a kind")
         if shape:
@@ -144,6 +146,8 @@ def _repeat(name: str, shape: list[int], kind: Any, count: int, place: str) -> l
         raise Refused(f"{place}: the kind '{kind}' is unknown; known are {', '.join(KINDS)}")
     if kind == "vector" and len(shape) > 1:
         raise Refused(f"{place}: a vector has one size, found {'x'.join(map(str, shape))}")
+    if kind != "vector" and len(shape) == 1:
+        raise Refused(f"{place}: a tensor of the kind '{kind}' has rows and columns, found one size, {shape[0]}")
     if min(*shape, count) < 1 or math.prod(shape) * count > LARGEST:
         raise Refused(f"{place}: sizes and counts are 1 or more, and 2^40 elements are the most")
     pattern = name if "*" in name or count == 1 else f"{name}.*"
