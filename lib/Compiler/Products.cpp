@@ -7,6 +7,27 @@
 
 using namespace mlir;
 
+/// alpha times the sum.
+static constexpr const char *scaled = R"mlir(
+    ^bb0(%sum: f32, %x: f64):
+      %x32 = arith.truncf %x : f64 to f32
+      %y = arith.mulf %sum, %x32 : f32
+      plan.yield %y : f32
+    }
+)mlir";
+
+/// And beta d.
+static constexpr const char *scaledAndAdded = R"mlir(
+    ^bb0(%sum: f32, %d_ij: f32, %x: f64, %z: f64):
+      %x32 = arith.truncf %x : f64 to f32
+      %z32 = arith.truncf %z : f64 to f32
+      %y = arith.mulf %sum, %x32 : f32
+      %w = arith.mulf %d_ij, %z32 : f32
+      %v = arith.addf %y, %w : f32
+      plan.yield %v : f32
+    }
+)mlir";
+
 /// c = alpha a b, and with beta d, of matrices of one type.
 static constexpr const char *gemm = R"mlir(
   plan.track @gemm_{0} class any {{
@@ -16,12 +37,7 @@ static constexpr const char *gemm = R"mlir(
     %alpha = plan.factor "alpha"
     plan.product %a, %b : !plan.buffer<rows, inner, {0}>, !plan.buffer<inner, cols, {0}> over <rows, cols>
         scalars(%alpha) writes(%c : !plan.buffer<rows, cols, {0}>) {{
-    ^bb0(%sum: f32, %x: f64):
-      %x32 = arith.truncf %x : f64 to f32
-      %y = arith.mulf %sum, %x32 : f32
-      plan.yield %y : f32
-    }
-  }
+{1}  }
   plan.track @gemm_{0}_add class any {{
     %a = plan.operand "a" : !plan.buffer<rows, inner, {0}>
     %b = plan.operand "b" : !plan.buffer<inner, cols, {0}>
@@ -31,18 +47,10 @@ static constexpr const char *gemm = R"mlir(
     %beta = plan.factor "beta"
     plan.product %a, %b : !plan.buffer<rows, inner, {0}>, !plan.buffer<inner, cols, {0}> over <rows, cols>
         reads(%d : !plan.buffer<rows, cols, {0}>) scalars(%alpha, %beta) writes(%c : !plan.buffer<rows, cols, {0}>) {{
-    ^bb0(%sum: f32, %d_ij: f32, %x: f64, %z: f64):
-      %x32 = arith.truncf %x : f64 to f32
-      %z32 = arith.truncf %z : f64 to f32
-      %y = arith.mulf %sum, %x32 : f32
-      %w = arith.mulf %d_ij, %z32 : f32
-      %v = arith.addf %y, %w : f32
-      plan.yield %v : f32
-    }
-  }
+{2}  }
 )mlir";
 
-/// c = alpha a a^T.
+/// c = alpha a a^T, and with beta d. `b` is there so that `c` and `d` have the numbers of the caller's operands.
 static constexpr const char *square = R"mlir(
   plan.track @square_{0} class any {{
     %a = plan.operand "a" : !plan.buffer<rows, inner, {0}>
@@ -51,12 +59,7 @@ static constexpr const char *square = R"mlir(
     %alpha = plan.factor "alpha"
     plan.product %a, %a transposed symmetric : !plan.buffer<rows, inner, {0}>, !plan.buffer<rows, inner, {0}>
         over <rows, rows> scalars(%alpha) writes(%c : !plan.buffer<rows, rows, {0}>) {{
-    ^bb0(%sum: f32, %x: f64):
-      %x32 = arith.truncf %x : f64 to f32
-      %y = arith.mulf %sum, %x32 : f32
-      plan.yield %y : f32
-    }
-  }
+{1}  }
   plan.track @square_{0}_add class any {{
     %a = plan.operand "a" : !plan.buffer<rows, inner, {0}>
     %b = plan.operand "b" : !plan.buffer<rows, inner, {0}>
@@ -67,21 +70,14 @@ static constexpr const char *square = R"mlir(
     plan.product %a, %a transposed symmetric : !plan.buffer<rows, inner, {0}>, !plan.buffer<rows, inner, {0}>
         over <rows, rows> reads(%d : !plan.buffer<rows, rows, {0}>) scalars(%alpha, %beta)
         writes(%c : !plan.buffer<rows, rows, {0}>) {{
-    ^bb0(%sum: f32, %d_ij: f32, %x: f64, %z: f64):
-      %x32 = arith.truncf %x : f64 to f32
-      %z32 = arith.truncf %z : f64 to f32
-      %y = arith.mulf %sum, %x32 : f32
-      %w = arith.mulf %d_ij, %z32 : f32
-      %v = arith.addf %y, %w : f32
-      plan.yield %v : f32
-    }
-  }
+{2}  }
 )mlir";
 
 OwningOpRef<ModuleOp> descent::createProducts(MLIRContext &context, StringRef name) {
   context.loadDialect<plan::PlanDialect>();
   std::string text = ("plan.program @" + name + " segments 1 attributes {plan.library} {").str();
   for (const char *type : {"f32", "bf16"})
-    text += llvm::formatv(gemm, type).str() + llvm::formatv(square, type).str();
+    text += llvm::formatv(gemm, type, scaled, scaledAndAdded).str() +
+            llvm::formatv(square, type, scaled, scaledAndAdded).str();
   return parseSourceString<ModuleOp>(text + "}", &context);
 }

@@ -208,13 +208,16 @@ static bool make_chunks(descent_plan *plan) {
 static bool count_wave_tiles(descent_plan *plan, descent_wave *wave) {
   const uint32_t stages = wave->track->num_stages;
   wave->ends = descent_arena_take(&plan->memory, wave->count * stages, sizeof(int64_t));
-  if (!wave->ends)
+  wave->costs = descent_arena_take(&plan->memory, stages, sizeof(double));
+  if (!wave->ends || !wave->costs)
     return false;
   for (uint32_t s = 0; s < stages; ++s) {
     int64_t tiles = 0;
     for (int64_t i = 0; i < wave->count; ++i) {
-      tiles += descent_num_tiles(&plan->logicals[plan->large[wave->first + i]].entry->grids[s]);
+      const descent_entry *entry = plan->logicals[plan->large[wave->first + i]].entry;
+      tiles += descent_num_tiles(&entry->grids[s]);
       wave->ends[s * wave->count + i] = tiles;
+      wave->costs[s] += descent_stage_cost(entry, &wave->track->stages[s], &entry->grids[s]);
     }
   }
   return true;
@@ -231,7 +234,7 @@ static void fill_waves(descent_plan *plan, const descent_track *track, const ran
       continue;
     if (!wave || used + logical->entry->worker_bytes > plan->wave_bytes) {
       wave = &plan->waves[plan->num_waves++];
-      *wave = (descent_wave){track, plan->num_large, 0, NULL};
+      *wave = (descent_wave){track, plan->num_large, 0, NULL, NULL};
       used = 0;
     }
     logical->shared_scratch = plan->layer_bytes + used;

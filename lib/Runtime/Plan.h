@@ -68,6 +68,7 @@ typedef struct descent_wave {
   const descent_track *track;
   int64_t first, count; /* in the plan's order of large layers */
   int64_t *ends;        /* [stage][layer]: tiles of the layers up to this one */
+  double *costs;        /* [stage]: of all layers, in visits of an element */
 } descent_wave;
 
 /* Small layers that make one task. */

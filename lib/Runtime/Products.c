@@ -6,14 +6,12 @@
 #include "Plan.h"
 #include "Segments.h"
 
+#include <fenv.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MOST_BUFFERS = 8, MOST_STAGES = 4, OPERANDS = 4 };
-
-/* Below this many visits of elements in a stage a fork and join costs more than it gains. */
-static const double least_shared_cost = 65536;
 
 typedef struct product_layout {
   descent_entry entry;
@@ -36,6 +34,21 @@ static const descent_track *find_track(const descent_artifact *artifact, const d
   return NULL;
 }
 
+static int32_t check_parallel(const descent_parallel *parallel, descent_error *error) {
+  if (!parallel)
+    return DESCENT_OK;
+  if (parallel->size != sizeof(descent_parallel))
+    return descent_fail(error, DESCENT_WRONG_ABI,
+                        "the product's parallel has size %" PRIu64 ", but this version wants %zu; set `size`",
+                        parallel->size, sizeof(descent_parallel));
+  if (!parallel->run || parallel->workers < 1)
+    return descent_fail(error, DESCENT_INVALID_ARGUMENT,
+                        "the product's parallel has %" PRId64 " workers and %s, but it wants 1 worker or more, and "
+                        "`run`",
+                        parallel->workers, parallel->run ? "a function" : "no function");
+  return DESCENT_OK;
+}
+
 static int32_t lay_out(const descent_artifact *artifact, const descent_product *product, product_layout *layout,
                        descent_error *error) {
   if (!product || product->size != sizeof(descent_product) || !product->kind)
@@ -49,6 +62,9 @@ static int32_t lay_out(const descent_artifact *artifact, const descent_product *
                         "the product has the sizes %" PRId64 ", %" PRId64 " and %" PRId64
                         ", but sizes are not negative",
                         product->rows, product->cols, product->inner);
+  const int32_t code = check_parallel(product->parallel, error);
+  if (code != DESCENT_OK)
+    return code;
   *layout = (product_layout){.workers = product->parallel ? product->parallel->workers : 1};
   layout->entry = (descent_entry){.track = track,
                                   .rows = product->rows,
@@ -107,8 +123,8 @@ static void run_tile(void *argument, int64_t task, int64_t worker) {
 static void run_stage(const stage_tasks *tasks, const descent_parallel *parallel) {
   const int64_t tiles = descent_num_tiles(tasks->grid);
   const double cost = descent_stage_cost(&tasks->layout->entry, tasks->stage, tasks->grid);
-  if (parallel && parallel->workers > 1 && tiles > 1 && cost > least_shared_cost) {
-    parallel->run(parallel->context, tiles, run_tile, (void *)tasks);
+  if (parallel && parallel->workers > 1 && descent_repays_fork(tiles, cost)) {
+    descent_run_on_callers(parallel, tiles, run_tile, (void *)tasks);
     return;
   }
   for (int64_t tile = 0; tile < tiles; ++tile)
@@ -124,6 +140,9 @@ int32_t descent_rt_product_run(const descent_artifact *artifact, const descent_p
   descent_buffer buffers[MOST_BUFFERS];
   double slots[2] = {product->alpha, product->beta};
   bind(product, &layout, buffers);
+  fenv_t environment; /* as a step does */
+  fegetenv(&environment);
+  fesetenv(FE_DFL_ENV);
   for (uint32_t s = 0; s < track->num_stages; ++s) {
     const stage_tasks tasks = {&layout,
                                &track->stages[s],
@@ -133,6 +152,7 @@ int32_t descent_rt_product_run(const descent_artifact *artifact, const descent_p
                                (char *)product->workspace + layout.entry.worker_bytes};
     run_stage(&tasks, product->parallel);
   }
+  fesetenv(&environment);
   return DESCENT_OK;
 }
 
@@ -142,7 +162,7 @@ descent_parallel *descent_rt_workers_create(const descent_artifact *artifact, in
   if (!workers)
     return NULL;
   *workers = (descent_parallel){sizeof(descent_parallel), count, descent_pool_run, NULL};
-  workers->context = count > 1 ? descent_pool_create(count) : NULL;
+  workers->context = count > 0 ? descent_pool_create(count) : NULL;
   if (workers->context)
     return workers;
   free(workers);

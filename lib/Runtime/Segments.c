@@ -4,6 +4,7 @@
 #include "Profile.h"
 
 #include <fenv.h>
+#include <math.h>
 #include <string.h>
 
 typedef void (*task_body)(void *argument, int64_t task, int64_t worker);
@@ -27,13 +28,22 @@ int64_t descent_step_workers(const descent_plan *plan, const descent_parallel *p
   return parallel ? parallel->workers : plan->pool ? plan->workers : 1;
 }
 
-static void fork_join(descent_plan *plan, const descent_parallel *parallel, int64_t tasks, task_body body,
+bool descent_repays_fork(int64_t tasks, double cost) {
+  static const double least_cost = 16384;
+  return tasks > 1 && cost >= least_cost;
+}
+
+void descent_run_on_callers(const descent_parallel *parallel, int64_t tasks, task_body body, void *argument) {
+  guarded_body guarded = {body, argument};
+  parallel->run(parallel->context, tasks, run_guarded, &guarded);
+}
+
+static void fork_join(descent_plan *plan, const descent_parallel *parallel, int64_t tasks, double cost, task_body body,
                       void *argument) {
-  const int64_t workers = descent_step_workers(plan, parallel);
-  if (tasks > 1 && workers > 1 && parallel) {
-    guarded_body guarded = {body, argument};
-    parallel->run(parallel->context, tasks, run_guarded, &guarded);
-  } else if (tasks > 1 && workers > 1) {
+  const bool is_shared = descent_step_workers(plan, parallel) > 1 && descent_repays_fork(tasks, cost);
+  if (is_shared && parallel) {
+    descent_run_on_callers(parallel, tasks, body, argument);
+  } else if (is_shared) {
     descent_pool_run(plan->pool, tasks, body, argument);
   } else {
     for (int64_t task = 0; task < tasks; ++task)
@@ -169,7 +179,8 @@ static void run_wave(descent_plan *plan, const descent_step *step, const descent
     return;
   for (uint32_t s = descent_stage_begin(plan, track, segment); s < descent_stage_begin(plan, track, segment + 1); ++s) {
     wave_tasks tasks = {plan, step->profile, wave, s};
-    fork_join(plan, step->parallel, wave->ends[s * wave->count + wave->count - 1], run_wave_tile, &tasks);
+    fork_join(plan, step->parallel, wave->ends[s * wave->count + wave->count - 1], wave->costs[s], run_wave_tile,
+              &tasks);
   }
 }
 
@@ -195,5 +206,6 @@ void descent_run_segment(descent_plan *plan, const descent_step *step, uint32_t 
   if (!any)
     return;
   small_tasks tasks = {plan, step, segment, begins, ends && plan->finishes_in_tasks};
-  fork_join(plan, step->parallel, plan->num_chunks, run_chunk, &tasks);
+  /* Chunks are made so that sharing them repays. */
+  fork_join(plan, step->parallel, plan->num_chunks, HUGE_VAL, run_chunk, &tasks);
 }

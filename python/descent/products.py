@@ -65,6 +65,8 @@ class Products:
         self.library.products_workers_create.restype = POINTER(ParallelStruct)
         self.library.products_workers_create.argtypes = [c_int64]
         self.workers = self.library.products_workers_create(workers) if workers > 1 else None
+        if workers > 1 and not self.workers:
+            raise invalid_argument(f"no {workers} workers: the system has no threads or memory for them")
         self.path = path
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from descent.abi import ParallelStruct
 from descent.bfloat16 import from_bfloat16, to_bfloat16
 from descent.products import Products, compile_products
 
@@ -173,6 +174,47 @@ def test_two_workers_give_the_same_bits(library: Products, kind: str, shape: tup
         run(both, kind, [a, b, two, None])
         assert np.array_equal(one.view, two.view)
     both.close()
+
+
+def test_the_callers_rounding_changes_no_bit(library: Products) -> None:
+    rng = np.random.default_rng(3)
+    a, b = random(rng, 200, 300, "f32"), random(rng, 300, 150, "f32")
+    nearest, upward = random(rng, 200, 150, "f32"), random(rng, 200, 150, "f32")
+    run(library, "gemm_f32", [a, b, nearest, None])
+    libm = ctypes.CDLL("libm.so.6")
+    libm.fesetround(0x800)  # FE_UPWARD of x86
+    try:
+        run(library, "gemm_f32", [a, b, upward, None])
+        kept = libm.fegetround()
+    finally:
+        libm.fesetround(0)
+    assert kept == 0x800 and np.array_equal(nearest.view, upward.view)
+
+
+def test_workers_that_cannot_be_are_refused(library: Products) -> None:
+    a = np.ones((4, 4), np.float32)
+    nobody = ParallelStruct(ctypes.sizeof(ParallelStruct), 0)
+    product = library.prepare("gemm_f32", a, a, np.zeros_like(a))
+    product.parallel = ctypes.pointer(nobody)
+    with pytest.raises(Exception, match="has 0 workers and no function, but it wants 1 worker or more"):
+        library.bytes(product)
+    nobody.size = 8
+    with pytest.raises(Exception, match="parallel has size 8, but this version wants"):
+        library.bytes(product)
+
+
+def test_one_worker_is_the_caller(library: Products) -> None:
+    rng = np.random.default_rng(4)
+    a, c = random(rng, 300, 200, "f32"), random(rng, 300, 300, "f32")
+    alone = library.library.products_workers_create(1)
+    assert alone and not library.library.products_workers_create(0)
+    product = library.prepare("square_f32", a.view, a.view, c.view)
+    product.parallel = alone
+    workspace = np.zeros(library.bytes(product) + 64, np.uint8)
+    product.workspace = workspace.ctypes.data + -workspace.ctypes.data % 64
+    library.run(product)
+    library.library.products_workers_destroy(alone)
+    check(c, a.numbers() @ a.numbers().T, np.abs(a.numbers()) @ np.abs(a.numbers()).T, 200)
 
 
 def at_the_end_of_a_page(values: np.ndarray) -> np.ndarray:

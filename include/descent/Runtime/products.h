@@ -22,8 +22,12 @@ typedef struct descent_product {
   double alpha, beta;
   void *workspace; /* 64-byte aligned; products_product_bytes(product) tells how much, or -1 with an error: ask it
                       first, since it alone checks the processor */
-  const descent_parallel *parallel; /* null: the caller's thread alone */
+  const descent_parallel *parallel; /* null: the caller's thread alone; as many workers for product_bytes as for
+                                       product_run */
 } descent_product;
+
+/* products_workers_create(count): the caller's thread and count - 1 others; null if count is below 1 or the system has
+ * no threads or memory for them. Products run in the default floating-point environment, whatever the caller's. */
 
 #ifdef __cplusplus
 }
