@@ -91,12 +91,16 @@ static std::string beside(StringRef output, StringRef extension) {
 static LogicalResult emitBytes(ModuleOp module, StringRef name, StringRef extension, const CpuOptions &cpu,
                                SmallVectorImpl<char> &bytes) {
   CpuOutput kind = extension == ".ll" ? CpuOutput::LLVMIR : extension == ".s" ? CpuOutput::Assembly : CpuOutput::Object;
-  if (extension != ".so")
+  // A linker joins the paths' objects, which are made side by side, unless it is another machine's.
+  bool links = cpu.paths.size() > 1 && kind == CpuOutput::Object && runsOnThisArchitecture(cpu.paths.front());
+  if (extension != ".so" && !links)
     return emitCpuCode(module, cpu, kind, bytes);
+  Location location = UnknownLoc::get(module.getContext());
   ObjectFiles objects;
   if (failed(emitCpuObjects(module, cpu, objects)))
     return failure();
-  return linkSharedObject(UnknownLoc::get(module.getContext()), name, cpu, objects, bytes);
+  return extension == ".so" ? linkSharedObject(location, name, cpu, objects, bytes)
+                            : mergeObjects(location, cpu, objects, bytes);
 }
 
 /// The library of products; it has no header of its own.

@@ -46,7 +46,8 @@ class LayerTable:
         )
         if group.wants == "matrix" and layer.weight.ndim - layer.batched == 1:
             raise invalid_layer(
-                f"layer '{layer.name}' is a vector, group '{group.name}' wants matrices; a matrix of one row has two axes"
+                f"layer '{layer.name}' is a vector, group '{group.name}' wants matrices; a matrix of one row has two "
+                "axes"
             )
         gradient = place_gradient(layer, layer.gradient, group, weight)
         self.weights.append(weight)

@@ -1,7 +1,6 @@
-// Links shared objects, in a temporary folder.
+// Links objects, in a temporary folder.
 #include "descent/Target/Cpu/Cpu.h"
 
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -53,44 +52,80 @@ static LogicalResult runLinker(Location location, StringRef linker, ArrayRef<Str
          << linker << "' failed: " << problem << (text ? (*text)->getBuffer() : "");
 }
 
+namespace {
+/// A temporary folder with the objects that are to be linked.
+class LinkFolder {
+public:
+  explicit LinkFolder(Location location) : location(location) {}
+  ~LinkFolder() {
+    if (!folder.empty())
+      llvm::sys::fs::remove_directories(folder);
+  }
+  LogicalResult fill(const ObjectFiles &objects);
+  LogicalResult add(StringRef name, StringRef bytes) { return writeFile(location, path(name), bytes); }
+  std::string path(StringRef name) const { return (folder + "/" + name).str(); }
+  /// Runs the linker with these arguments and the objects, and appends what it writes.
+  LogicalResult link(const CpuOptions &options, ArrayRef<StringRef> arguments, SmallVectorImpl<char> &bytes);
+
+private:
+  Location location;
+  SmallString<128> folder;
+  SmallVector<std::string> files;
+};
+} // namespace
+
+LogicalResult LinkFolder::fill(const ObjectFiles &objects) {
+  if (std::error_code code = llvm::sys::fs::createUniqueDirectory("descent", folder))
+    return emitError(location, "cannot create a temporary folder: ") << code.message();
+  for (const auto &[i, object] : llvm::enumerate(objects)) {
+    files.push_back(path("kernels" + std::to_string(i) + ".o"));
+    if (failed(writeFile(location, files.back(), StringRef(object.data(), object.size()))))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult LinkFolder::link(const CpuOptions &options, ArrayRef<StringRef> arguments, SmallVectorImpl<char> &bytes) {
+  std::string linker = findLinker(options), output = path("output");
+  if (linker.empty())
+    return emitError(location, "found no C compiler to link with; write an object file (.o) for one target instead");
+  SmallVector<StringRef> all = {linker, "-o", output};
+  all.append(arguments.begin(), arguments.end());
+  all.append(files.begin(), files.end());
+  if (failed(runLinker(location, linker, all, path("log"))))
+    return failure();
+  auto linked = llvm::MemoryBuffer::getFile(output);
+  if (!linked)
+    return emitError(location, "cannot read what the linker wrote: ") << linked.getError().message();
+  bytes.append((*linked)->getBufferStart(), (*linked)->getBufferEnd());
+  return success();
+}
+
+LogicalResult descent::mergeObjects(Location location, const CpuOptions &options, const ObjectFiles &objects,
+                                    SmallVectorImpl<char> &bytes) {
+  LinkFolder folder(location);
+  return success(succeeded(folder.fill(objects)) && succeeded(folder.link(options, {"-r", "-nostdlib"}, bytes)));
+}
+
 LogicalResult descent::linkSharedObject(Location location, StringRef name, const CpuOptions &options,
                                         const ObjectFiles &objects, SmallVectorImpl<char> &bytes) {
   if (!runsOnThisArchitecture(options.paths.front()))
     return emitError(location, "cannot link a shared object for ")
            << options.paths.front().name << " on this machine; write an object file (.o) and link it there";
-  SmallString<128> folder;
-  if (std::error_code code = llvm::sys::fs::createUniqueDirectory("descent", folder))
-    return emitError(location, "cannot create a temporary folder: ") << code.message();
-  llvm::scope_exit cleanup([&] { llvm::sys::fs::remove_directories(folder); });
-  auto inFolder = [&](StringRef file) { return (folder + "/" + file).str(); };
-  std::string script = inFolder("exports.map"), shared = inFolder("shared.so");
+  LinkFolder folder(location);
   std::string exports = ("{ global: " + name + "_*; local: *; };\n").str();
-  if (failed(writeFile(location, script, exports)))
+  if (failed(folder.fill(objects)) || failed(folder.add("exports.map", exports)))
     return failure();
-  SmallVector<std::string> files;
-  for (const auto &[i, object] : llvm::enumerate(objects)) {
-    files.push_back(inFolder("kernels" + std::to_string(i) + ".o"));
-    if (failed(writeFile(location, files.back(), StringRef(object.data(), object.size()))))
-      return failure();
-  }
-
-  std::string linker = findLinker(options), runtime = findRuntimeLibrary(options), log = inFolder("log");
-  if (linker.empty())
-    return emitError(location, "found no C compiler to link with; write an object file (.o) instead");
-  std::string scriptOption = "-Wl,--version-script=" + script;
-  SmallVector<StringRef> arguments = {linker,           "-shared",
-                                      "-fPIC",          "-o",
-                                      shared,           "-Wl,--whole-archive",
-                                      runtime,          "-Wl,--no-whole-archive",
-                                      "-Wl,-Bsymbolic", "-Wl,-z,defs",
-                                      scriptOption,     "-lm",
-                                      "-pthread"};
-  arguments.append(files.begin(), files.end());
-  if (failed(runLinker(location, linker, arguments, log)))
-    return failure();
-  auto linked = llvm::MemoryBuffer::getFile(shared);
-  if (!linked)
-    return emitError(location, "cannot read what the linker wrote: ") << linked.getError().message();
-  bytes.append((*linked)->getBufferStart(), (*linked)->getBufferEnd());
-  return success();
+  std::string runtime = findRuntimeLibrary(options), script = "-Wl,--version-script=" + folder.path("exports.map");
+  StringRef arguments[] = {"-shared",
+                           "-fPIC",
+                           "-Wl,--whole-archive",
+                           runtime,
+                           "-Wl,--no-whole-archive",
+                           "-Wl,-Bsymbolic",
+                           "-Wl,-z,defs",
+                           script,
+                           "-lm",
+                           "-pthread"};
+  return folder.link(options, arguments, bytes);
 }

@@ -57,6 +57,10 @@ using ObjectFiles = llvm::SmallVector<llvm::SmallVector<char, 0>, 0>;
 /// The same as objects for a linker, one a path: machine code is then made by as many threads.
 mlir::LogicalResult emitCpuObjects(mlir::ModuleOp module, const CpuOptions &options, ObjectFiles &objects);
 
+/// Makes one object of several, and appends its bytes.
+mlir::LogicalResult mergeObjects(mlir::Location location, const CpuOptions &options, const ObjectFiles &objects,
+                                 llvm::SmallVectorImpl<char> &bytes);
+
 /// Links objects and the step driver to a shared object that exports `<name>_*` only, and appends its bytes.
 mlir::LogicalResult linkSharedObject(mlir::Location location, llvm::StringRef name, const CpuOptions &options,
                                      const ObjectFiles &objects, llvm::SmallVectorImpl<char> &bytes);
