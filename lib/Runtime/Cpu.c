@@ -26,7 +26,7 @@ static const cpu_feature *find_feature(const char *name, size_t length, cpu_feat
       FEATURE("bmi2"),        FEATURE("avx512f"),    FEATURE("avx512cd"),     FEATURE("avx512bw"),
       FEATURE("avx512dq"),    FEATURE("avx512vl"),   FEATURE("avx512ifma"),   FEATURE("avx512vbmi"),
       FEATURE("avx512vbmi2"), FEATURE("avx512vnni"), FEATURE("avx512bitalg"), FEATURE("avx512vpopcntdq"),
-      FEATURE("avx512bf16"),  FEATURE("gfni"),
+      FEATURE("avx512bf16"),  FEATURE("gfni"),       FEATURE("lzcnt"),        FEATURE("movbe"),
   };
 #elif defined(__aarch64__)
   /* Part of the architecture's base. */

@@ -102,7 +102,8 @@ def run(
     """Weights and states after three steps."""
     group: Group = artifact.groups[0]
     layers, states = [], {}
-    for index, (shape, padding) in enumerate(SHAPES):
+    for index, (given, padding) in enumerate(SHAPES):
+        shape = (1, *given) if group.wants == "matrix" and len(given) == 1 else given
         pair = [tensor(allocate, shape, padding, DTYPES[type_name]) for type_name in (group.weight, group.gradient)]
         pair[0][...] = encode(np.random.default_rng([index, 9]).standard_normal(shape), group.weight)
         layers.append(descent.Layer(f"layer{index}", *pair))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import descent
 import numpy as np
@@ -45,6 +49,34 @@ def runnable(artifact: descent.Artifact) -> list[str]:
         except descent.Error as error:
             assert error.code == Code.UNSUPPORTED_CPU and "this processor lacks" in str(error)
     return found
+
+
+# As the compiler's macros spell them, but for what every processor of 64 bits with SSE4.2 and AVX2 has.
+LEVELS = {
+    "cpu:sse4": ("x86-64-v2",),
+    "cpu:avx2": ("x86-64-v3",),
+    "cpu:avx512": ("x86-64-v4",),
+    "cpu:avx512bf16": ("x86-64-v4", "-mavx512bf16", "-mavx512vbmi"),
+}
+CLANG = Path(os.environ.get("LLVM_PREFIX", "/usr/lib/llvm-22")) / "bin" / "clang"
+IMPLIED = {"AVX", "SSE3", "SSSE3", "SSE4_1", "CRC32", "XSAVE", "LAHF_SAHF", "EVEX512", "EVEX256", "POPCNT"}
+
+
+def extensions(level: str, *options: str) -> set[str]:
+    """The instruction sets that a compiler may use."""
+    command = [str(CLANG), f"-march={level}", *options, "-dM", "-E", "-x", "c", "/dev/null"]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return set(re.findall(r"^#define __([A-Z0-9_]+)__ 1$", text, re.MULTILINE))
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="asks for the extensions of x86-64")
+@pytest.mark.parametrize("target", LEVELS)
+def test_a_processor_is_asked_for_all_that_code_may_use(target: str, compile_rule: Callable[..., Any]) -> None:
+    paths = compile_rule("sgd", "--target", "cpu").manifest["targets"]
+    (asked,) = [path["cpu_features"].upper().replace(".", "_") for path in paths if path["name"] == target]
+    wanted = set(asked.split(","))
+    used = extensions(*LEVELS[target]) - extensions("x86-64") - IMPLIED
+    assert used - wanted <= ({"SSE4_2"} if "AVX2" in wanted else set())
 
 
 @pytest.fixture(scope="session")

@@ -412,8 +412,11 @@ FailureOr<func::FuncOp> descent::plan::createSweepKernel(ImplicitLocOpBuilder &b
   func::ReturnOp::create(b, *results);
   if (readsOriented(stage))
     stage->setAttr("plan.tile", b.getDenseI64ArrayAttr({OrientedTiles::tileCols, 65536}));
-  // Whole rows, however long.
+  // Whole rows, however long; several of them where a tile has a partial result for each column.
+  auto isRowBlocks = [](Value buffer) { return cast<BufferType>(buffer.getType()).getRows() == Extent::RowBlocks; };
   if (!stage.getBody()->getOps<RowFoldOp>().empty())
-    stage->setAttr("plan.tile", b.getDenseI64ArrayAttr({int64_t(1) << 40, 32768}));
+    stage->setAttr(
+        "plan.tile",
+        b.getDenseI64ArrayAttr({int64_t(1) << 40, llvm::any_of(stage.getPartials(), isRowBlocks) ? 1 << 18 : 1 << 15}));
   return kernel.function;
 }

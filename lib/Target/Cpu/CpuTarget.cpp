@@ -10,14 +10,17 @@ using namespace descent;
 
 static constexpr char x86[] = "x86_64-unknown-linux-gnu", arm[] = "aarch64-unknown-linux-gnu";
 
-// From the best to the least: a machine's own target is the first that it can run.
+// What a processor is asked for is all that LLVM may use for its `cpu`. From the best to the least: a machine's own
+// target is the first that it can run.
 static constexpr CpuTarget targets[] = {
     {"cpu:avx512bf16", x86, "x86-64-v4", "+avx512bf16,+avx512vbmi", "znver4",
-     "avx2,fma,f16c,bmi2,avx512f,avx512cd,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bf16", 512, /*hasFma=*/true,
+     "avx2,fma,f16c,bmi,bmi2,lzcnt,movbe,avx512f,avx512cd,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bf16", 512,
+     /*hasFma=*/true,
      /*multipliesPairs=*/true},
-    {"cpu:avx512", x86, "x86-64-v4", "", "znver4", "avx2,fma,f16c,bmi2,avx512f,avx512cd,avx512bw,avx512dq,avx512vl",
-     512, /*hasFma=*/true, /*multipliesPairs=*/false},
-    {"cpu:avx2", x86, "x86-64-v3", "", "znver3", "avx2,fma,f16c,bmi2", 256, /*hasFma=*/true,
+    {"cpu:avx512", x86, "x86-64-v4", "", "znver4",
+     "avx2,fma,f16c,bmi,bmi2,lzcnt,movbe,avx512f,avx512cd,avx512bw,avx512dq,avx512vl", 512, /*hasFma=*/true,
+     /*multipliesPairs=*/false},
+    {"cpu:avx2", x86, "x86-64-v3", "", "znver3", "avx2,fma,f16c,bmi,bmi2,lzcnt,movbe", 256, /*hasFma=*/true,
      /*multipliesPairs=*/false},
     {"cpu:sse4", x86, "x86-64-v2", "", "x86-64-v2", "sse4.2,popcnt", 128, /*hasFma=*/false,
      /*multipliesPairs=*/false},

@@ -26,7 +26,7 @@ plan.program @tiny segments 2 {
 // CHECK-NOT: plan.program
 // The states, in the order of the track; then the count of updates.
 // CHECK-DAG: "all m element bf16\0Aall v column f32\0Aall h layer f64\0Aall updates layer i64\0A\00"
-// CHECK-DAG: "avx2,fma,f16c,bmi2\00"
+// CHECK-DAG: "avx2,fma,f16c,bmi,bmi2,lzcnt,movbe\00"
 // CHECK-DAG: llvm.mlir.global internal constant @tiny_all_stages()
 // CHECK-DAG: llvm.mlir.addressof @all_0_sweep_entry
 // The operands of the sweep: the first buffer, and the slot of %top after those of %h, %lr and %t.
