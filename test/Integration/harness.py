@@ -124,6 +124,12 @@ def members(array: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     return list(array) if array.ndim == 3 else [array]
 
 
+def make_layer_entry(artifact: descent.Artifact, name: str, *arrays: Stored) -> descent.Layer:
+    """A vector is a matrix of one row where the first group takes matrices."""
+    wants_rows = artifact.groups[0].wants == "matrix"
+    return descent.Layer(name, *(array[np.newaxis] if array.ndim == 1 and wants_rows else array for array in arrays))
+
+
 class Run:
     """One optimizer and the layers it works on, beside the oracle of the same."""
 
@@ -149,7 +155,7 @@ class Run:
             self.weights.append(weight)
             self.gradients.append(gradient)
             self.memory.append((weight_memory, gradient_memory))
-            layers.append(descent.Layer(tensor.name, weight, gradient))
+            layers.append(make_layer_entry(artifact, tensor.name, weight, gradient))
         self.optimizer = artifact.optimizer(layers, threads=threads, target=target)
         self.oracle: list[list[OracleLayer]] = [self._oracle_layers(weight) for weight in self.weights]
         self.t = 0

@@ -14,7 +14,7 @@ from typing import Any
 import descent
 import numpy as np
 import pytest
-from harness import Case, Tensor
+from harness import Case, Tensor, make_layer_entry
 from oracles import storage as model
 from test_rules import CASES, REPRESENTATIVES
 
@@ -97,9 +97,9 @@ class Twins:
             values = self._random(tensor, 0).astype(np.float32)
             weight, gradient = (allocate(tensor, DTYPES[self.types[key]], 3) for key in "wg")
             weight[...] = encode(values, self.types["w"])
-            self.layers.append(descent.Layer(tensor.name, weight, gradient))
+            self.layers.append(make_layer_entry(self.artifact, tensor.name, weight, gradient))
             pair = (allocate(tensor, np.float32, 5) for _ in range(2))
-            self.plain_layers.append(descent.Layer(tensor.name, *pair))
+            self.plain_layers.append(make_layer_entry(self.plain, tensor.name, *pair))
         self.optimizer = self.artifact.optimizer(self.layers, threads=self.threads, seed=SEED)
         self.twin = self.plain.optimizer(self.plain_layers)
         tensors = [s.name for s in group.states if s.scope not in ("layer", "block")]
