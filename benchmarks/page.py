@@ -43,7 +43,7 @@ CAUSES = {
     "finds the nearest codes, not by bytes (storage.md).",
     "A B, f32: worst": "A B in f32, worst: 64 x 64 x 64 and 96 x 96 x 96 take 5 to 15 us, of which beginning a tile "
     "and packing are a tenth; 33 x 77 x 1000 is one tile, which threads do not share; 50257 x 768 x 64 (154 MB of "
-    "result, 64 multiply-adds an entry) waits for the lines of the result, which a prefetch of each panel did not mend.",
+    "result, 64 multiply-adds an entry) waits for the lines of the result, which prefetching panels did not mend.",
     "A A^T with its mirror, bf16": "A A^T in bf16 with two threads: a second thread makes general products 1.9 times "
     "as fast, but triangles of 256 and 512 rows 1.0 and 1.3 times. Why is not known: tiles are as even as their "
     "number allows, and spinning on the pool's lock gains nothing. The mirror images are suspected, as they are "
