@@ -80,7 +80,7 @@ def test_the_page_has_a_line_for_each_goal_and_marks_misses(tmp_path: Path, monk
     missing = [line for line in lines if "not measured" in line]
     assert "| A B, bf16: median | oneDNN | 2 |  |  | not measured | 1 |" in missing
     # Of AdamW, 8-bit states, products, Newton-Schulz, steps, and compiling.
-    assert len(lines) == 12 + 2 + 10 + 24 + 16 + 4
+    assert len(lines) == 12 + 2 + 10 + 24 + 16 + 6
     assert "- A step is slow." in text and "not missed" not in text
     assert "```text\nfigures\n```" in text and "## Newton-Schulz" not in text
 
