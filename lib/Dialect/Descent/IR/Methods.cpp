@@ -196,12 +196,14 @@ static BlockLengths getBlockLengths(Coefficients coefficients, FloatType compute
 
 SmallVector<int64_t> NewtonSchulzAttr::getDefaultRestarts(Coefficients coefficients, ArrayRef<Real> rows, double safety,
                                                           int64_t steps, FloatType compute) {
+  // Parsing asks before anything is verified.
+  if (coefficients == Coefficients::Explicit && rows.size() < 3)
+    return {};
   auto [first, later] = getBlockLengths(coefficients, compute);
   StepList list = {coefficients, rows, safety};
   double mostGrowth = std::min(getMostGrowth(compute), mostAccurateGrowth);
   SmallVector<int64_t> restarts;
   int64_t begin = 0;
-  // Parsing asks before the number of steps is verified.
   for (int64_t step = 1; step < std::min(steps, mostSteps); ++step) {
     int64_t longest = restarts.empty() ? first : later;
     if (step - begin < longest && getGrowth(list, {begin, step + 1}) <= mostGrowth)
