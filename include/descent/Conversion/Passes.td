@@ -53,4 +53,29 @@ def ConvertPlanToLoops : Pass<"convert-plan-to-loops", "::mlir::ModuleOp"> {
   ];
 }
 
+def ConvertPlanToGpu : Pass<"convert-plan-to-gpu", "::mlir::ModuleOp"> {
+  let summary = "emit a kernel of a device for every stage of a plan";
+  let description = [{
+    Requires a plan whose regions hold `arith` and `math` operations on scalars. Emits a `gpu.func` in the module
+    `@kernels` for every sweep, product and fold, and one for the work on numbers between them, and names it in the
+    stage's `kernel`. Kernels have the arguments of `device.h`; stages with the same body share one.
+
+    A block of threads takes tiles in turn, so that results do not depend on how many blocks there are. Threads access
+    vectors of `vector-bytes` where memory is aligned, and entries one by one elsewhere. Numbers are folded within a
+    vector, then across the threads of a warp, then across the warps of a block, then tile by tile: an order that follows
+    from the shape and the options alone, without atomic operations.
+
+    Guarantees that no kernel touches memory outside its buffers, and that every operation of a region happens as
+    written, without contraction. Leaves the program in place. Fails on a region with an operation that has no vector
+    form.
+  }];
+  let options = [Option<"threads", "threads", "unsigned", "256", "threads of a block, a power of two from 32 to 1024">,
+                 Option<"vectorBytes", "vector-bytes", "unsigned", "16", "bytes that a thread accesses at once">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
 #endif // DESCENT_CONVERSION_PASSES_TD

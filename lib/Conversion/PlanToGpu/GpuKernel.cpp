@@ -1,0 +1,358 @@
+#include "GpuKernel.h"
+
+#include "descent/Runtime/device.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace descent::plan;
+
+MemRefType descent::plan::getGlobalMemRefType(MLIRContext *context, Type elementType) {
+  MemRefType plain = getMemRefType(context, elementType);
+  Attribute global = IntegerAttr::get(IntegerType::get(context, 64), 1);
+  return MemRefType::get(plain.getShape(), elementType, plain.getLayout(), global);
+}
+
+Value GpuKernel::addWorkgroupBuffer(ImplicitLocOpBuilder &b, MemRefType type) {
+  Attribute workgroup = gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  auto there = MemRefType::get(type.getShape(), type.getElementType(), MemRefLayoutAttrInterface(), workgroup);
+  return function.addWorkgroupAttribution(there, b.getLoc());
+}
+
+namespace {
+/// Reads the driver's tables, whose layout device.h and artifact.h give.
+class TableReader {
+public:
+  explicit TableReader(ImplicitLocOpBuilder &b) : b(b), pointer(LLVM::LLVMPointerType::get(b.getContext(), 1)) {}
+
+  Value field(Value base, int64_t bytes) {
+    return LLVM::GEPOp::create(b, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{int32_t(bytes)});
+  }
+  /// base + index * bytes
+  Value element(Value base, Value index, int64_t bytes) {
+    Type type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes);
+    return LLVM::GEPOp::create(b, pointer, type, base, ArrayRef<LLVM::GEPArg>{toI64(index)});
+  }
+  Value loadIndex(Value base, int64_t bytes = 0) {
+    return toIndex(LLVM::LoadOp::create(b, b.getI64Type(), field(base, bytes)));
+  }
+  Value loadWord(Value base, int64_t bytes = 0) { return LLVM::LoadOp::create(b, b.getI32Type(), field(base, bytes)); }
+  Value loadNumber(Value place) { return LLVM::LoadOp::create(b, b.getF64Type(), place); }
+  /// A pointer in a table, which is one to global memory.
+  Value loadPointer(Value base, int64_t bytes = 0) {
+    auto generic = LLVM::LLVMPointerType::get(b.getContext());
+    return toGlobal(LLVM::LoadOp::create(b, generic, field(base, bytes)));
+  }
+  Value toGlobal(Value generic) { return LLVM::AddrSpaceCastOp::create(b, pointer, generic); }
+  Value toIndex(Value integer) { return arith::IndexCastOp::create(b, b.getIndexType(), integer); }
+  Value toI64(Value index) { return arith::IndexCastOp::create(b, b.getI64Type(), index); }
+  /// A memref of MLIR's own convention, which the conversion to LLVM then takes apart.
+  Value loadMemRef(Value buffer, MemRefType type);
+
+private:
+  ImplicitLocOpBuilder &b;
+  Type pointer;
+};
+} // namespace
+
+Value TableReader::loadMemRef(Value buffer, MemRefType type) {
+  Type i64 = b.getI64Type(), pair = LLVM::LLVMArrayType::get(i64, 2);
+  auto descriptor = LLVM::LLVMStructType::getLiteral(b.getContext(), {pointer, pointer, i64, pair, pair});
+  Value value = LLVM::PoisonOp::create(b, descriptor);
+  auto insert = [&](Value field, ArrayRef<int64_t> place) {
+    value = LLVM::InsertValueOp::create(b, value, field, place);
+  };
+  auto load = [&](int64_t bytes) { return LLVM::LoadOp::create(b, i64, field(buffer, bytes)); };
+  Value data = loadPointer(buffer, offsetof(descent_buffer, data));
+  insert(data, {0});
+  insert(data, {1});
+  insert(LLVM::ConstantOp::create(b, i64, 0), {2});
+  insert(load(offsetof(descent_buffer, rows)), {3, 0});
+  insert(load(offsetof(descent_buffer, cols)), {3, 1});
+  insert(load(offsetof(descent_buffer, row_stride)), {4, 0});
+  insert(LLVM::ConstantOp::create(b, i64, 1), {4, 1});
+  return UnrealizedConversionCastOp::create(b, type, value).getResult(0);
+}
+
+namespace {
+/// The arguments of a kernel, in the order of device.h.
+enum Argument { Buffers, Slots, Grids, Ends, Operands, Present, Skip, Count, NumBuffers, NumSlots, NumArguments };
+
+/// Emits a kernel around what one tile or one layer takes.
+class KernelBuilder {
+public:
+  KernelBuilder(ImplicitLocOpBuilder &b, GpuShape shape) : b(b), at(b), index(b) { kernel.shape = shape; }
+
+  void createFunction(StringRef name);
+  LogicalResult emitTiles(Operation *stage, EmitTile emitTile);
+  void emitLayers(ArrayRef<Operation *> stages);
+  GpuKernel kernel;
+
+private:
+  Value argument(Argument place) { return arguments[place]; }
+  /// Runs `body` for `block`, `block + blocks`, ... below `count`, unless the step is skipped.
+  void forBlock(Value count, llvm::function_ref<void(Value)> body);
+  void ifPresent(Value layer, llvm::function_ref<void()> body);
+  Value findLayer(Value task);
+  void locateTile(Value grid, Value tile);
+  Value nextOperand() { return at.toIndex(extend(at.loadWord(argument(Operands), 4 * numTaken++))); }
+  Value extend(Value word) { return LLVM::ZExtOp::create(b, b.getI64Type(), word); }
+  Value getBuffer(Value number) { return at.element(buffers, number, sizeof(descent_buffer)); }
+  Value getSlot(Value number) { return at.element(slots, number, sizeof(double)); }
+  void enterLayer(Value layer);
+  void takeOperands(Operation *stage);
+  void storeTileResults(ArrayRef<Value> results);
+  SmallVector<Value> emitNumbers(Operation *stage);
+  Value foldPartials(CombineOp combine);
+
+  ImplicitLocOpBuilder &b;
+  TableReader at;
+  IndexBuilder index;
+  SmallVector<Value> arguments;
+  Value buffers, slots; // of the layer at hand
+  int64_t numTaken = 0; // operands
+};
+} // namespace
+
+void KernelBuilder::createFunction(StringRef name) {
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext()), i32 = b.getI32Type();
+  SmallVector<Type> types(size_t(Count), pointer);
+  types.append({i32, i32, i32});
+  kernel.function = gpu::GPUFuncOp::create(b, name, b.getFunctionType(types, {}));
+  kernel.function.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr({int32_t(kernel.shape.threads), 1, 1}));
+  kernel.function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  b.setInsertionPointToStart(&kernel.function.getBody().front());
+  for (Value argument : kernel.function.getArguments().take_front(NumArguments)) {
+    bool isPointer = isa<LLVM::LLVMPointerType>(argument.getType());
+    arguments.push_back(isPointer ? at.toGlobal(argument) : at.toIndex(argument));
+  }
+  kernel.thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
+}
+
+void KernelBuilder::forBlock(Value count, llvm::function_ref<void(Value)> body) {
+  Value zero = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
+  Value runs = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, at.loadWord(argument(Skip)), zero);
+  index.ifTrue(runs, [&] {
+    Value first = gpu::BlockIdOp::create(b, gpu::Dimension::x);
+    Value step = gpu::GridDimOp::create(b, gpu::Dimension::x);
+    scf::ForOp::create(b, first, count, step, ValueRange(), [&](OpBuilder &, Location, Value task, ValueRange) {
+      body(task);
+      scf::YieldOp::create(b);
+    });
+  });
+}
+
+void KernelBuilder::ifPresent(Value layer, llvm::function_ref<void()> body) {
+  Value zero = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
+  Value present = at.loadWord(at.element(argument(Present), layer, sizeof(uint32_t)));
+  index.ifTrue(arith::CmpIOp::create(b, arith::CmpIPredicate::ne, present, zero), body);
+}
+
+/// The first layer whose tiles end after `task`, by bisection.
+Value KernelBuilder::findLayer(Value task) {
+  Value last = index.sub(argument(Count), 1);
+  SmallVector<Type> types(2, b.getIndexType());
+  auto loop = scf::WhileOp::create(
+      b, types, ValueRange{index.constant(0), last},
+      [&](OpBuilder &, Location, ValueRange range) {
+        Value open = index.compare(arith::CmpIPredicate::slt, range[0], range[1]);
+        scf::ConditionOp::create(b, open, range);
+      },
+      [&](OpBuilder &, Location, ValueRange range) {
+        Value middle = index.div(index.add(range[0], range[1]), 2);
+        Value end = at.loadIndex(at.element(argument(Ends), middle, sizeof(int64_t)));
+        Value before = index.compare(arith::CmpIPredicate::sgt, end, task);
+        Value first = index.select(before, range[0], index.add(middle, 1));
+        scf::YieldOp::create(b, ValueRange{first, index.select(before, middle, range[1])});
+      });
+  return loop.getResult(0);
+}
+
+/// As descent_get_tile of the runtime, for a whole grid.
+void KernelBuilder::locateTile(Value grid, Value tile) {
+  auto load = [&](int64_t bytes) { return at.loadIndex(grid, bytes); };
+  Value cols = load(offsetof(descent_device_grid, cols)), rows = load(offsetof(descent_device_grid, rows));
+  Value colBlocks = load(offsetof(descent_device_grid, col_blocks));
+  Value rowBlock = load(offsetof(descent_device_grid, row_block));
+  Value colBlock = load(offsetof(descent_device_grid, col_block));
+  kernel.tile = tile;
+  kernel.domainRows = rows;
+  kernel.rowBlock = arith::DivUIOp::create(b, tile, colBlocks);
+  kernel.colBlock = index.sub(tile, index.mul(kernel.rowBlock, colBlocks));
+  kernel.rowBegin = index.mul(kernel.rowBlock, rowBlock);
+  kernel.rowEnd = index.min(index.add(kernel.rowBegin, rowBlock), rows);
+  kernel.colBegin = index.mul(kernel.colBlock, colBlock);
+  kernel.colEnd = index.min(index.add(kernel.colBegin, colBlock), cols);
+}
+
+void KernelBuilder::enterLayer(Value layer) {
+  Value firstBuffer = index.mul(layer, argument(NumBuffers)), firstSlot = index.mul(layer, argument(NumSlots));
+  buffers = at.element(argument(Buffers), firstBuffer, sizeof(descent_buffer));
+  slots = at.element(argument(Slots), firstSlot, sizeof(double));
+}
+
+/// Buffers and numbers that the stage works on.
+void KernelBuilder::takeOperands(Operation *stage) {
+  kernel.buffers.clear();
+  kernel.scalars.clear();
+  for (Value buffer : getDistinctBuffers(stage)) {
+    Type memory = cast<BufferType>(buffer.getType()).getMemoryType();
+    kernel.buffers[buffer] = at.loadMemRef(getBuffer(nextOperand()), getGlobalMemRefType(b.getContext(), memory));
+  }
+  for (size_t i = 0, count = getScalarOperands(stage).size(); i < count; ++i)
+    kernel.scalars.push_back(at.loadNumber(getSlot(nextOperand())));
+}
+
+void KernelBuilder::storeTileResults(ArrayRef<Value> results) {
+  if (results.empty())
+    return;
+  Value isFirst = index.compare(arith::CmpIPredicate::eq, kernel.thread, index.constant(0));
+  index.ifTrue(isFirst, [&] {
+    for (Value result : results) {
+      Value data = at.loadPointer(getBuffer(nextOperand()), offsetof(descent_buffer, data));
+      LLVM::StoreOp::create(b, result, at.element(data, kernel.tile, sizeof(double)));
+    }
+  });
+}
+
+LogicalResult KernelBuilder::emitTiles(Operation *stage, EmitTile emitTile) {
+  LogicalResult result = success();
+  Value lastEnd = at.element(argument(Ends), index.sub(argument(Count), 1), sizeof(int64_t));
+  forBlock(at.loadIndex(lastEnd), [&](Value task) {
+    Value layer = findLayer(task);
+    ifPresent(layer, [&] {
+      enterLayer(layer);
+      Value grid = at.element(argument(Grids), layer, sizeof(descent_device_grid));
+      Value end = at.loadIndex(at.element(argument(Ends), layer, sizeof(int64_t)));
+      Value tiles = at.loadIndex(grid, offsetof(descent_device_grid, tiles));
+      locateTile(grid, index.sub(task, index.sub(end, tiles)));
+      takeOperands(stage);
+      FailureOr<SmallVector<Value>> results = emitTile(kernel);
+      if (succeeded(results))
+        storeTileResults(*results);
+      else
+        result = failure();
+    });
+  });
+  gpu::ReturnOp::create(b);
+  return result;
+}
+
+FailureOr<gpu::GPUFuncOp> descent::plan::createTileKernel(ImplicitLocOpBuilder &b, Operation *stage, GpuShape shape,
+                                                          EmitTile emitTile) {
+  KernelBuilder builder(b, shape);
+  builder.createFunction("kernel");
+  if (succeeded(builder.emitTiles(stage, emitTile)))
+    return builder.kernel.function;
+  builder.kernel.function.erase();
+  return failure();
+}
+
+//===----------------------------------------------------------------------===//
+// Numbers
+//===----------------------------------------------------------------------===//
+
+/// Threads take partial results in turn, then their sums are folded: an order that depends on the number of tiles only.
+Value KernelBuilder::foldPartials(CombineOp combine) {
+  Value partials = kernel.buffer(combine.getPartials());
+  Value tiles = index.dim(partials, 1);
+  Value identity = createIdentity(b, combine.getKind(), b.getF64Type());
+  Value step = index.constant(kernel.shape.threads);
+  auto loop = scf::ForOp::create(
+      b, kernel.thread, tiles, step, identity, [&](OpBuilder &, Location, Value tile, ValueRange sofar) {
+        Value partial = memref::LoadOp::create(b, partials, ValueRange{index.constant(0), tile});
+        Value folded = createFold(b, combine.getKind(), sofar.front(), partial);
+        scf::YieldOp::create(b, folded);
+      });
+  return foldThreads(b, kernel, combine.getKind(), loop.getResult(0), step);
+}
+
+SmallVector<Value> KernelBuilder::emitNumbers(Operation *stage) {
+  if (auto combine = dyn_cast<CombineOp>(stage))
+    return {foldPartials(combine)};
+  auto numbers = cast<ScalarsOp>(stage);
+  IRMapping values;
+  values.map(numbers.getBody()->getArguments(), kernel.scalars);
+  for (Operation &op : numbers.getBody()->without_terminator())
+    b.clone(op, values);
+  SmallVector<Value> results;
+  for (Value value : numbers.getBody()->getTerminator()->getOperands())
+    results.push_back(values.lookupOrDefault(value));
+  return results;
+}
+
+void KernelBuilder::emitLayers(ArrayRef<Operation *> stages) {
+  forBlock(argument(Count), [&](Value layer) {
+    ifPresent(layer, [&] {
+      enterLayer(layer);
+      for (Operation *stage : stages) {
+        takeOperands(stage);
+        SmallVector<Value> results = emitNumbers(stage);
+        SmallVector<Value> places;
+        for (size_t i = 0; i < results.size(); ++i)
+          places.push_back(getSlot(nextOperand()));
+        // One thread writes, and all see it before the next stage reads.
+        Value isFirst = index.compare(arith::CmpIPredicate::eq, kernel.thread, index.constant(0));
+        index.ifTrue(isFirst, [&] {
+          for (auto [result, place] : llvm::zip(results, places))
+            LLVM::StoreOp::create(b, result, place);
+        });
+        gpu::BarrierOp::create(b);
+      }
+    });
+  });
+  gpu::ReturnOp::create(b);
+}
+
+gpu::GPUFuncOp descent::plan::createNumbersKernel(ImplicitLocOpBuilder &b, ArrayRef<Operation *> stages,
+                                                  GpuShape shape) {
+  KernelBuilder builder(b, shape);
+  builder.createFunction("kernel");
+  builder.emitLayers(stages);
+  return builder.kernel.function;
+}
+
+//===----------------------------------------------------------------------===//
+// Folds across threads
+//===----------------------------------------------------------------------===//
+
+/// Over the lanes of a warp, `lanes` of them at a time.
+static Value foldWarp(ImplicitLocOpBuilder &b, CombineKind kind, Value number, Value lanes) {
+  IndexBuilder index(b);
+  Value width = arith::ConstantOp::create(b, b.getI32IntegerAttr(GpuShape::warp));
+  for (int32_t offset = GpuShape::warp / 2; offset > 0; offset /= 2) {
+    Value distance = arith::ConstantOp::create(b, b.getI32IntegerAttr(offset));
+    Value other = gpu::ShuffleOp::create(b, number, distance, width, gpu::ShuffleMode::XOR).getShuffleResult();
+    Value takesPart = index.compare(arith::CmpIPredicate::ugt, lanes, index.constant(offset));
+    number = arith::SelectOp::create(b, takesPart, createFold(b, kind, number, other), number);
+  }
+  return number;
+}
+
+Value descent::plan::foldThreads(ImplicitLocOpBuilder &b, GpuKernel &kernel, CombineKind kind, Value number,
+                                 Value lanes) {
+  IndexBuilder index(b);
+  int64_t warps = kernel.shape.threads / GpuShape::warp;
+  number = foldWarp(b, kind, number, lanes);
+  Value memory = kernel.addWorkgroupBuffer(b, MemRefType::get({warps}, b.getF64Type()));
+  Value isWide = index.compare(arith::CmpIPredicate::ugt, lanes, index.constant(GpuShape::warp));
+  auto across = [&](OpBuilder &, Location) {
+    Value warp = index.div(kernel.thread, GpuShape::warp);
+    Value isLeader =
+        index.compare(arith::CmpIPredicate::eq, index.rem(kernel.thread, GpuShape::warp), index.constant(0));
+    index.ifTrue(isLeader, [&] { memref::StoreOp::create(b, number, memory, warp); });
+    gpu::BarrierOp::create(b);
+    Value group = arith::SubIOp::create(b, kernel.thread, arith::RemUIOp::create(b, kernel.thread, lanes));
+    Value first = index.div(group, GpuShape::warp), end = index.add(first, index.div(lanes, GpuShape::warp));
+    Value identity = createIdentity(b, kind, b.getF64Type());
+    auto loop = scf::ForOp::create(b, first, end, index.constant(1), identity,
+                                   [&](OpBuilder &, Location, Value from, ValueRange sofar) {
+                                     Value part = memref::LoadOp::create(b, memory, from);
+                                     scf::YieldOp::create(b, createFold(b, kind, sofar.front(), part));
+                                   });
+    gpu::BarrierOp::create(b); // before the memory is used again
+    scf::YieldOp::create(b, loop.getResults());
+  };
+  auto within = [&](OpBuilder &, Location) { scf::YieldOp::create(b, number); };
+  return scf::IfOp::create(b, isWide, across, within).getResult(0);
+}

@@ -1,0 +1,56 @@
+// What all kernels of a device share: the function, its layer and tile, and loads from the driver's tables.
+#ifndef DESCENT_LIB_CONVERSION_PLANTOGPU_GPUKERNEL_H
+#define DESCENT_LIB_CONVERSION_PLANTOGPU_GPUKERNEL_H
+
+#include "../PlanToLoops/IndexBuilder.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+namespace descent::plan {
+
+/// Facts of a device that shape kernels.
+struct GpuShape {
+  int64_t threads = 256;    // of a block, a power of two
+  int64_t vectorBytes = 16; // of the widest access of a thread
+  static constexpr int64_t warp = 32;
+};
+
+/// A kernel under construction. Blocks take tiles, or layers, in turn; what stands for one of them is emitted by the
+/// callback of `create...Kernel`, with the fields below filled in.
+struct GpuKernel {
+  mlir::gpu::GPUFuncOp function;
+  GpuShape shape;
+  llvm::DenseMap<mlir::Value, mlir::Value> buffers; // the plan's buffer -> memref in global memory, of this layer
+  llvm::SmallVector<mlir::Value> scalars;           // f64, one a scalar operand of the stage
+  mlir::Value rowBegin, rowEnd, colBegin, colEnd, rowBlock, colBlock, tile, domainRows;
+  mlir::Value thread; // of the block
+
+  mlir::Value buffer(mlir::Value planBuffer) const { return buffers.lookup(planBuffer); }
+  /// A buffer of the block, which all its threads see.
+  mlir::Value addWorkgroupBuffer(mlir::ImplicitLocOpBuilder &b, mlir::MemRefType type);
+};
+
+/// Emits what one tile of a stage takes; returns its f64 for each reduction of the tile, the same in all threads.
+using EmitTile = llvm::function_ref<mlir::FailureOr<llvm::SmallVector<mlir::Value>>(GpuKernel &)>;
+
+/// Creates the kernel of a stage with a grid at the builder's place: every block takes tiles `block`, `block + blocks`,
+/// ..., finds layer and tile, and stores what the callback returns. Fails, leaving nothing, if the callback does.
+mlir::FailureOr<mlir::gpu::GPUFuncOp> createTileKernel(mlir::ImplicitLocOpBuilder &b, mlir::Operation *stage,
+                                                       GpuShape shape, EmitTile emitTile);
+
+/// Creates the kernel of work on the numbers of a layer: the stages in their order, a block a layer.
+mlir::gpu::GPUFuncOp createNumbersKernel(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<mlir::Operation *> stages,
+                                         GpuShape shape);
+
+/// The memref that stands for a buffer: any row stride, a contiguous second axis, in global memory.
+mlir::MemRefType getGlobalMemRefType(mlir::MLIRContext *context, mlir::Type elementType);
+
+/// Folds a number over `lanes` threads, a power of two: those of a group of neighbours, whose first thread's number is
+/// a multiple of it. All of them get the result. Every thread of the block must come by.
+mlir::Value foldThreads(mlir::ImplicitLocOpBuilder &b, GpuKernel &kernel, CombineKind kind, mlir::Value number,
+                        mlir::Value lanes);
+
+} // namespace descent::plan
+
+#endif // DESCENT_LIB_CONVERSION_PLANTOGPU_GPUKERNEL_H

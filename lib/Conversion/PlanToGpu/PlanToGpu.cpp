@@ -1,0 +1,157 @@
+// Emits the kernels of a plan's stages for a device.
+#include "ThreadEntries.h"
+
+#include "descent/Conversion/Passes.h"
+
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
+
+namespace descent {
+#define GEN_PASS_DEF_CONVERTPLANTOGPU
+#include "descent/Conversion/Passes.h.inc"
+} // namespace descent
+
+using namespace mlir;
+using namespace descent::plan;
+
+static bool isWorkOnNumbers(Operation *stage) { return isa<CombineOp, ScalarsOp>(stage); }
+
+static FailureOr<gpu::GPUFuncOp> createSweepKernel(ImplicitLocOpBuilder &b, SweepOp sweep, GpuShape shape) {
+  auto stage = cast<StageOpInterface>(sweep.getOperation());
+  sweep->setAttr("plan.tile", b.getDenseI64ArrayAttr(ThreadEntries::getTile(stage, shape)));
+  return createTileKernel(b, sweep, shape,
+                          [&](GpuKernel &kernel) { return ThreadEntries(b, stage, kernel).emitTile(); });
+}
+
+/// Threads take a column each, and fold its blocks in their order.
+static FailureOr<gpu::GPUFuncOp> createFoldKernel(ImplicitLocOpBuilder &b, FoldOp fold, GpuShape shape) {
+  fold->setAttr("plan.tile", b.getDenseI64ArrayAttr({shape.threads, shape.threads}));
+  return createTileKernel(b, fold, shape, [&](GpuKernel &kernel) -> FailureOr<SmallVector<Value>> {
+    IndexBuilder index(b);
+    Value partials = kernel.buffer(fold.getPartials()), target = kernel.buffer(fold.getTarget());
+    Value col = index.add(kernel.colBegin, kernel.thread);
+    index.ifTrue(index.compare(arith::CmpIPredicate::slt, col, kernel.colEnd), [&] {
+      Value identity = createIdentity(b, fold.getKind(), b.getF64Type());
+      auto loop = scf::ForOp::create(b, index.constant(0), index.dim(partials, 0), index.constant(1), identity,
+                                     [&](OpBuilder &, Location, Value block, ValueRange sofar) {
+                                       Value part = memref::LoadOp::create(b, partials, ValueRange{block, col});
+                                       scf::YieldOp::create(b, createFold(b, fold.getKind(), sofar.front(), part));
+                                     });
+      Type stored = cast<MemRefType>(target.getType()).getElementType();
+      memref::StoreOp::create(b, convertFloat(b, loop.getResult(0), stored), target,
+                              ValueRange{index.constant(0), col});
+    });
+    return SmallVector<Value>();
+  });
+}
+
+namespace {
+/// The kernels of the module `@kernels`, each body once.
+class GpuLibrary {
+public:
+  GpuLibrary(ImplicitLocOpBuilder &b, gpu::GPUModuleOp module) : module(module), symbols(module) { (void)b; }
+
+  SymbolRefAttr add(gpu::GPUFuncOp function, StringRef name) {
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    function.print(os, OpPrintingFlags().useLocalScope());
+    StringAttr &known = byText[text];
+    if (known) {
+      function.erase();
+    } else {
+      function->remove();
+      function.setName(name);
+      symbols.insert(function);
+      known = function.getNameAttr();
+    }
+    return SymbolRefAttr::get(module.getNameAttr(), FlatSymbolRefAttr::get(known));
+  }
+
+  gpu::GPUModuleOp module;
+
+private:
+  SymbolTable symbols;
+  llvm::StringMap<StringAttr> byText;
+};
+
+struct ConvertPlanToGpu : descent::impl::ConvertPlanToGpuBase<ConvertPlanToGpu> {
+  using ConvertPlanToGpuBase::ConvertPlanToGpuBase;
+
+  void runOnOperation() override {
+    if (threads < 32 || threads > 1024 || !llvm::isPowerOf2_32(threads)) {
+      emitError(getOperation().getLoc(), "threads must be a power of two from 32 to 1024, not ") << threads;
+      return signalPassFailure();
+    }
+    if (vectorBytes < 4 || vectorBytes > 16 || !llvm::isPowerOf2_32(vectorBytes)) {
+      emitError(getOperation().getLoc(), "vector-bytes must be 4, 8 or 16, not ") << vectorBytes;
+      return signalPassFailure();
+    }
+    ImplicitLocOpBuilder b(getOperation().getLoc(), getOperation().getBody(), getOperation().getBody()->end());
+    GpuLibrary library(b, gpu::GPUModuleOp::create(b, "kernels"));
+    getOperation()->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), b.getUnitAttr());
+    for (ProgramOp program : getOperation().getOps<ProgramOp>())
+      for (TrackOp track : program.getBody()->getOps<TrackOp>())
+        if (failed(lowerTrack(track, library)))
+          return signalPassFailure();
+  }
+
+  GpuShape getShape() const { return {int64_t(threads), int64_t(vectorBytes)}; }
+
+  LogicalResult lowerTrack(TrackOp track, GpuLibrary &library) {
+    SmallVector<Operation *> numbers; // stages whose kernel is to be emitted with those that follow
+    unsigned first = 0;
+    for (auto [index, stage] : llvm::enumerate(getStages(track))) {
+      // Work on numbers ends where a cut, another stage or another alternative begins.
+      bool joins = isWorkOnNumbers(stage) && !numbers.empty() && follows(numbers.back(), stage);
+      if (!joins)
+        emitNumbers(track, numbers, first, library);
+      if (isWorkOnNumbers(stage)) {
+        first = numbers.empty() ? index : first;
+        numbers.push_back(stage);
+      } else if (failed(emitStage(track, stage, index, library))) {
+        return failure();
+      }
+    }
+    emitNumbers(track, numbers, first, library);
+    return success();
+  }
+
+  /// Whether two stages stand in one segment and are run by the same layers.
+  static bool follows(Operation *before, Operation *stage) {
+    for (Operation *op = before->getNextNode(); op != stage; op = op->getNextNode())
+      if (isa<CutOp>(op))
+        return false;
+    return getAlternative(before) == getAlternative(stage);
+  }
+
+  void emitNumbers(TrackOp track, SmallVector<Operation *> &stages, unsigned index, GpuLibrary &library) {
+    if (stages.empty())
+      return;
+    ImplicitLocOpBuilder b(stages.front()->getLoc(), &getContext());
+    b.setInsertionPointToEnd(library.module.getBody());
+    gpu::GPUFuncOp function = createNumbersKernel(b, stages, getShape());
+    SymbolRefAttr symbol = library.add(function, llvm::formatv("{0}_{1}_numbers", track.getSymName(), index).str());
+    for (Operation *stage : stages)
+      stage->setAttr("plan.kernel", symbol);
+    stages.clear();
+  }
+
+  LogicalResult emitStage(TrackOp track, Operation *stage, unsigned index, GpuLibrary &library) {
+    using Result = FailureOr<gpu::GPUFuncOp>;
+    ImplicitLocOpBuilder b(stage->getLoc(), &getContext());
+    b.setInsertionPointToEnd(library.module.getBody());
+    auto function =
+        llvm::TypeSwitch<Operation *, Result>(stage)
+            .Case([&](SweepOp op) { return createSweepKernel(b, op, getShape()); })
+            .Case([&](FoldOp op) { return createFoldKernel(b, op, getShape()); })
+            .Default([](Operation *op) -> Result { return op->emitOpError("has no kernel for a device yet"); });
+    if (failed(function))
+      return failure();
+    std::string name = llvm::formatv("{0}_{1}_{2}", track.getSymName(), index, stage->getName().stripDialect());
+    stage->setAttr("plan.kernel", library.add(*function, name));
+    return success();
+  }
+};
+} // namespace
