@@ -16,7 +16,11 @@ MemRefType descent::plan::getGlobalMemRefType(MLIRContext *context, Type element
 Value GpuKernel::addWorkgroupBuffer(ImplicitLocOpBuilder &b, MemRefType type) {
   Attribute workgroup = gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
   auto there = MemRefType::get(type.getShape(), type.getElementType(), MemRefLayoutAttrInterface(), workgroup);
-  return function.addWorkgroupAttribution(there, b.getLoc());
+  Value memory = function.addWorkgroupAttribution(there, b.getLoc());
+  // Vectors of it are accessed at once.
+  StringRef align = LLVM::LLVMDialect::getAlignAttrName();
+  function.setWorkgroupAttributionAttr(function.getNumWorkgroupAttributions() - 1, align, b.getI64IntegerAttr(16));
+  return memory;
 }
 
 namespace {
@@ -94,7 +98,8 @@ private:
   void forBlock(Value count, llvm::function_ref<void(Value)> body);
   void ifPresent(Value layer, llvm::function_ref<void()> body);
   Value findLayer(Value task);
-  void locateTile(Value grid, Value tile);
+  void locateTile(Value grid, Value tile, bool isTriangle);
+  void findInTriangle(Value tiles, Value rowBlocks);
   Value nextOperand() { return at.toIndex(extend(at.loadWord(argument(Operands), 4 * numTaken++))); }
   Value extend(Value word) { return LLVM::ZExtOp::create(b, b.getI64Type(), word); }
   Value getBuffer(Value number) { return at.element(buffers, number, sizeof(descent_buffer)); }
@@ -168,8 +173,32 @@ Value KernelBuilder::findLayer(Value task) {
   return loop.getResult(0);
 }
 
-/// As descent_get_tile of the runtime, for a whole grid.
-void KernelBuilder::locateTile(Value grid, Value tile) {
+/// row (row - 1) / 2 tiles lie below the diagonal in the rows of blocks before `row`, which is found by bisection; the
+/// diagonal's own come last.
+void KernelBuilder::findInTriangle(Value tiles, Value rowBlocks) {
+  Value tile = kernel.tile;
+  auto before = [&](Value row) { return index.div(index.mul(row, index.sub(row, 1)), 2); };
+  SmallVector<Type> types(2, b.getIndexType());
+  auto loop = scf::WhileOp::create(
+      b, types, ValueRange{index.constant(1), index.max(index.sub(rowBlocks, 1), 1)},
+      [&](OpBuilder &, Location, ValueRange range) {
+        Value open = index.compare(arith::CmpIPredicate::slt, range[0], range[1]);
+        scf::ConditionOp::create(b, open, range);
+      },
+      [&](OpBuilder &, Location, ValueRange range) {
+        Value middle = index.div(index.add(index.add(range[0], range[1]), 1), 2);
+        Value isAfter = index.compare(arith::CmpIPredicate::sgt, before(middle), tile);
+        Value last = index.select(isAfter, index.sub(middle, 1), range[1]);
+        scf::YieldOp::create(b, ValueRange{index.select(isAfter, range[0], middle), last});
+      });
+  Value row = loop.getResult(0), below = index.sub(tiles, rowBlocks);
+  Value isDiagonal = index.compare(arith::CmpIPredicate::sge, tile, below), place = index.sub(tile, below);
+  kernel.rowBlock = index.select(isDiagonal, place, row);
+  kernel.colBlock = index.select(isDiagonal, place, index.sub(tile, before(row)));
+}
+
+/// As descent_get_tile of the runtime.
+void KernelBuilder::locateTile(Value grid, Value tile, bool isTriangle) {
   auto load = [&](int64_t bytes) { return at.loadIndex(grid, bytes); };
   Value cols = load(offsetof(descent_device_grid, cols)), rows = load(offsetof(descent_device_grid, rows));
   Value colBlocks = load(offsetof(descent_device_grid, col_blocks));
@@ -177,8 +206,12 @@ void KernelBuilder::locateTile(Value grid, Value tile) {
   Value colBlock = load(offsetof(descent_device_grid, col_block));
   kernel.tile = tile;
   kernel.domainRows = rows;
-  kernel.rowBlock = arith::DivUIOp::create(b, tile, colBlocks);
-  kernel.colBlock = index.sub(tile, index.mul(kernel.rowBlock, colBlocks));
+  if (isTriangle) {
+    findInTriangle(load(offsetof(descent_device_grid, tiles)), load(offsetof(descent_device_grid, row_blocks)));
+  } else {
+    kernel.rowBlock = arith::DivUIOp::create(b, tile, colBlocks);
+    kernel.colBlock = index.sub(tile, index.mul(kernel.rowBlock, colBlocks));
+  }
   kernel.rowBegin = index.mul(kernel.rowBlock, rowBlock);
   kernel.rowEnd = index.min(index.add(kernel.rowBegin, rowBlock), rows);
   kernel.colBegin = index.mul(kernel.colBlock, colBlock);
@@ -225,7 +258,7 @@ LogicalResult KernelBuilder::emitTiles(Operation *stage, EmitTile emitTile) {
       Value grid = at.element(argument(Grids), layer, sizeof(descent_device_grid));
       Value end = at.loadIndex(at.element(argument(Ends), layer, sizeof(int64_t)));
       Value tiles = at.loadIndex(grid, offsetof(descent_device_grid, tiles));
-      locateTile(grid, index.sub(task, index.sub(end, tiles)));
+      locateTile(grid, index.sub(task, index.sub(end, tiles)), stage->hasAttr("plan.triangle"));
       takeOperands(stage);
       FailureOr<SmallVector<Value>> results = emitTile(kernel);
       if (succeeded(results))

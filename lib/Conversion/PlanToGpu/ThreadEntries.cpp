@@ -11,13 +11,21 @@ static Access getReadAccess(StageOpInterface stage, Value buffer) {
   return *getAccess(stage.getStageDomain(), cast<BufferType>(buffer.getType()));
 }
 
+/// What is read or written entry by entry, each buffer once: partial results and a product's factors are not.
+static llvm::SetVector<Value> getEntryBuffers(StageOpInterface stage) {
+  llvm::SetVector<Value> buffers;
+  buffers.insert_range(stage.getStageReads());
+  buffers.insert_range(stage.getStageWrites());
+  return buffers;
+}
+
 static int64_t getBytes(Value memref) {
   return cast<MemRefType>(memref.getType()).getElementType().getIntOrFloatBitWidth() / 8;
 }
 
 int64_t ThreadEntries::getVectorLength(StageOpInterface stage, GpuShape shape) {
   int64_t narrowest = 8;
-  for (Value buffer : getDistinctBuffers(stage))
+  for (Value buffer : getEntryBuffers(stage))
     if (getReadAccess(stage, buffer) == Access::Entry)
       narrowest =
           std::min<int64_t>(narrowest, cast<BufferType>(buffer.getType()).getMemoryType().getIntOrFloatBitWidth() / 8);
@@ -94,19 +102,16 @@ bool ThreadEntries::canBeOneRow() {
     return access == Access::Entry || access == Access::Single;
   };
   Block *body = stage.getStageBody();
-  return body->getOps<DiagonalOp>().empty() && body->getOps<RowFoldOp>().empty() &&
+  return stage.getNumSourceArguments() == 0 && body->getOps<DiagonalOp>().empty() && body->getOps<RowFoldOp>().empty() &&
          llvm::all_of(reductions, [](const Reduction &reduction) { return reduction.access == Access::Single; }) &&
-         !getDistinctBuffers(stage).empty() && llvm::all_of(stage.getStageReads(), fits);
+         !getEntryBuffers(stage).empty() && llvm::all_of(stage.getStageReads(), fits);
 }
 
 /// Whole rows without gaps between them are one long row.
 void ThreadEntries::treatAsOneRow() {
   Value cols, gapless;
-  llvm::SmallPtrSet<Value, 8> seen;
-  SmallVector<Value> buffers = llvm::to_vector(stage.getStageReads());
-  llvm::append_range(buffers, stage.getStageWrites());
-  for (Value buffer : buffers) {
-    if (getReadAccess(stage, buffer) != Access::Entry || !seen.insert(buffer).second)
+  for (Value buffer : getEntryBuffers(stage)) {
+    if (getReadAccess(stage, buffer) != Access::Entry)
       continue;
     Value memref = kernel.buffer(buffer);
     if (!cols) {
@@ -147,10 +152,9 @@ void ThreadEntries::placeThreads() {
 /// row and buffer.
 void ThreadEntries::checkAlignment() {
   aligned = arith::ConstantOp::create(b, b.getBoolAttr(true));
-  llvm::SmallPtrSet<Value, 8> seen;
-  for (Value buffer : getDistinctBuffers(stage)) {
+  for (Value buffer : getEntryBuffers(stage)) {
     Access access = getReadAccess(stage, buffer);
-    if ((access != Access::Entry && access != Access::Column) || !seen.insert(buffer).second)
+    if (access != Access::Entry && access != Access::Column)
       continue;
     Value memref = kernel.buffer(buffer);
     int64_t bytes = std::min(getBytes(memref) * length, kernel.shape.vectorBytes), entries = bytes / getBytes(memref);
@@ -181,6 +185,18 @@ Value ThreadEntries::loadVector(Value memref, Value row, Value col) {
   auto load = vector::LoadOp::create(b, type, memref, ValueRange{row, col});
   load.setAlignment(getAlignment(memref, length, kernel.shape)->value());
   return load;
+}
+
+Value ThreadEntries::loadSource(Place place) {
+  Type element = cast<MemRefType>(source.getType()).getElementType();
+  auto load = [&](OpBuilder &, Location) {
+    scf::YieldOp::create(b, loadVector(source, index.sub(place.row, sourceRow), index.sub(place.col, colBegin)));
+  };
+  auto otherwise = [&](OpBuilder &, Location) {
+    scf::YieldOp::create(b, arith::ConstantOp::create(b, b.getZeroAttr(vectorOf(element))).getResult());
+  };
+  Value exists = index.compare(arith::CmpIPredicate::sgt, place.count, index.constant(0));
+  return scf::IfOp::create(b, exists, load, otherwise).getResult(0);
 }
 
 /// Entry by entry, those that there are; the others are zero. `transposed`: column by column of memory.
@@ -302,6 +318,8 @@ static Value createDiagonal(ImplicitLocOpBuilder &b, Value row, Value col, Vecto
 
 IRMapping ThreadEntries::emitValues(Place place, const llvm::SetVector<Operation *> &needed) {
   IRMapping values = shared;
+  if (source)
+    values.map(stage.getStageBody()->getArgument(0), loadSource(place));
   loadReads(place, needed, values);
   for (Operation &op : stage.getStageBody()->without_terminator()) {
     if (uniform.contains(&op) || isa<RowFoldOp>(op) || !(needed.empty() || needed.contains(&op)))
@@ -424,21 +442,35 @@ ThreadEntries::Values ThreadEntries::finishTile(ValueRange carried) {
   return results;
 }
 
-FailureOr<ThreadEntries::Values> ThreadEntries::emitTile() {
+LogicalResult ThreadEntries::begin() {
   if (failed(emitShared()))
     return failure();
   if (canBeOneRow())
     treatAsOneRow();
   placeThreads();
   checkAlignment();
+  return success();
+}
+
+ThreadEntries::Values ThreadEntries::getInitial() {
   Values initial;
   for (Reduction &reduction : reductions)
     initial.push_back(createIdentity(b, reduction.kind, vectorOf(b.getF64Type())));
-  auto rows = scf::ForOp::create(b, rowBegin, rowEnd, rowsAtOnce, initial,
-                                 [&](OpBuilder &, Location, Value begin, ValueRange carried) {
-                                   Value row = index.add(begin, firstRow);
-                                   Value isRow = index.compare(arith::CmpIPredicate::slt, row, rowEnd);
-                                   scf::YieldOp::create(b, emitRow(row, isRow, carried));
+  return initial;
+}
+
+ThreadEntries::Values ThreadEntries::emitRows(Value begin, Value end, ValueRange carried) {
+  auto rows = scf::ForOp::create(b, begin, end, rowsAtOnce, carried,
+                                 [&](OpBuilder &, Location, Value first, ValueRange sofar) {
+                                   Value row = index.add(first, firstRow);
+                                   Value isRow = index.compare(arith::CmpIPredicate::slt, row, end);
+                                   scf::YieldOp::create(b, emitRow(row, isRow, sofar));
                                  });
-  return finishTile(rows.getResults());
+  return rows.getResults();
+}
+
+FailureOr<ThreadEntries::Values> ThreadEntries::emitTile() {
+  if (failed(begin()))
+    return failure();
+  return finishTile(emitRows(rowBegin, rowEnd, getInitial()));
 }

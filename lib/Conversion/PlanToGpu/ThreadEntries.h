@@ -20,8 +20,24 @@ public:
   /// Columns and elements of a tile: how far threads reach together.
   static llvm::SmallVector<int64_t> getTile(StageOpInterface stage, GpuShape shape);
 
+  using Values = llvm::SmallVector<mlir::Value>;
+
   /// Emits the loops over the tile; returns its number for each reduction of the tile, in all threads.
-  mlir::FailureOr<llvm::SmallVector<mlir::Value>> emitTile();
+  mlir::FailureOr<Values> emitTile();
+
+  /// The same by ranges of rows: what all entries share; loops over the rows, which take what the rows before have
+  /// reduced, at first `getInitial()`; and the tile's numbers.
+  mlir::LogicalResult begin();
+  Values getInitial();
+  Values emitRows(mlir::Value begin, mlir::Value end, mlir::ValueRange carried);
+  Values finishTile(mlir::ValueRange carried);
+
+  /// Entries computed before, at [row - firstRow, column - the tile's first] of the block's memory. Its rows are
+  /// aligned, and hold whole vectors up to the tile's last column.
+  void setSource(mlir::Value memref, mlir::Value firstRow) {
+    source = memref;
+    sourceRow = firstRow;
+  }
 
 private:
   struct Reduction {
@@ -33,7 +49,6 @@ private:
   struct Place {
     mlir::Value row, col, count;
   };
-  using Values = llvm::SmallVector<mlir::Value>;
 
   mlir::LogicalResult emitShared();
   bool canBeOneRow();
@@ -51,10 +66,10 @@ private:
   void storeWrites(Place place, mlir::ValueRange values);
   mlir::Value isWhole(Place place);
   mlir::Value loadVector(mlir::Value memref, mlir::Value row, mlir::Value col);
+  mlir::Value loadSource(Place place);
   mlir::Value loadPart(mlir::Value memref, Place place, bool transposed);
   void storePart(mlir::Value vector, mlir::Value memref, Place place);
   mlir::Value maskReduced(CombineKind kind, mlir::Value vector, mlir::Value count);
-  Values finishTile(mlir::ValueRange carried);
   mlir::VectorType vectorOf(mlir::Type type) const { return mlir::VectorType::get({length}, type); }
 
   mlir::ImplicitLocOpBuilder &b;
@@ -65,6 +80,7 @@ private:
   mlir::Value rowBegin, rowEnd, colBegin, colEnd; // of the tile, or of the one row that it is
   mlir::Value lanes, lane, firstRow, rowsAtOnce;  // threads of a row, and the thread's place
   mlir::Value aligned;                            // whether whole vectors may be accessed at once
+  mlir::Value source, sourceRow;
   llvm::SmallVector<Reduction> reductions;
   llvm::SmallPtrSet<mlir::Operation *, 8> uniform;
   mlir::IRMapping scalars; // values that all entries share
