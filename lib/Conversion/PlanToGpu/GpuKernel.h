@@ -2,7 +2,7 @@
 #ifndef DESCENT_LIB_CONVERSION_PLANTOGPU_GPUKERNEL_H
 #define DESCENT_LIB_CONVERSION_PLANTOGPU_GPUKERNEL_H
 
-#include "../PlanToLoops/IndexBuilder.h"
+#include "descent/Conversion/Kernels/IndexBuilder.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

@@ -1,6 +1,6 @@
 #include "ThreadEntries.h"
 
-#include "../PlanToLoops/RandomBits.h"
+#include "descent/Conversion/Kernels/RandomBits.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 

@@ -2,7 +2,7 @@
 #ifndef DESCENT_LIB_CONVERSION_PLANTOLOOPS_CODEVECTORS_H
 #define DESCENT_LIB_CONVERSION_PLANTOLOOPS_CODEVECTORS_H
 
-#include "CodeMap.h"
+#include "descent/Conversion/Kernels/CodeMap.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinOps.h"

@@ -1,6 +1,6 @@
 #include "EntryLoops.h"
 
-#include "RandomBits.h"
+#include "descent/Conversion/Kernels/RandomBits.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"

@@ -2,11 +2,10 @@
 #ifndef DESCENT_LIB_CONVERSION_PLANTOLOOPS_KERNEL_H
 #define DESCENT_LIB_CONVERSION_PLANTOLOOPS_KERNEL_H
 
-#include "descent/Dialect/Plan/IR/Plan.h"
+#include "descent/Conversion/Kernels/Entries.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace descent::plan {
 
@@ -43,14 +42,6 @@ mlir::func::FuncOp createCombineKernel(mlir::ImplicitLocOpBuilder &b, CombineOp 
 mlir::func::FuncOp createFoldKernel(mlir::ImplicitLocOpBuilder &b, FoldOp stage, unsigned vectorBits);
 mlir::func::FuncOp createScalarsKernel(mlir::ImplicitLocOpBuilder &b, ScalarsOp stage);
 
-/// The memref that stands for a buffer: any row stride, a contiguous second axis.
-mlir::MemRefType getMemRefType(mlir::MLIRContext *context, mlir::Type elementType);
-
-mlir::Value createIndex(mlir::ImplicitLocOpBuilder &b, int64_t value);
-
-/// `value` in `type`, which is wider or narrower than its own or the same; elements for vectors. Integers are signed.
-mlir::Value convertFloat(mlir::ImplicitLocOpBuilder &b, mlir::Value value, mlir::Type elementType);
-
 /// Loads `length` entries as numbers of `type`; those without a set bit in `mask`, if there is one, are zero and not
 /// read.
 mlir::Value loadEntries(mlir::ImplicitLocOpBuilder &b, mlir::Value memref, mlir::ValueRange indices, int64_t length,
@@ -60,18 +51,6 @@ mlir::Value loadEntries(mlir::ImplicitLocOpBuilder &b, mlir::Value memref, mlir:
 /// touched.
 void storeEntries(mlir::ImplicitLocOpBuilder &b, mlir::Value vector, mlir::Value memref, mlir::ValueRange indices,
                   mlir::Value mask);
-
-/// A mask of the first `count` of `length` lanes; none if the count is negative.
-mlir::Value createMask(mlir::ImplicitLocOpBuilder &b, mlir::Value count, int64_t length);
-
-/// What folds with nothing: 0 for sums, an infinity for max and min. A scalar, or a vector of it.
-mlir::Value createIdentity(mlir::ImplicitLocOpBuilder &b, CombineKind kind, mlir::Type type);
-
-/// One step of a reduction. Max and min propagate NaN.
-mlir::Value createFold(mlir::ImplicitLocOpBuilder &b, CombineKind kind, mlir::Value lhs, mlir::Value rhs);
-
-/// Folds the lanes of a vector: its halves, then their halves, down to one number.
-mlir::Value foldLanes(mlir::ImplicitLocOpBuilder &b, CombineKind kind, mlir::Value vector);
 
 /// Transposes as many vectors as they have lanes.
 llvm::SmallVector<mlir::Value> transpose(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<mlir::Value> rows);

@@ -3,7 +3,7 @@
 // ranges short.
 #include "MicroKernel.h"
 
-#include "IndexBuilder.h"
+#include "descent/Conversion/Kernels/IndexBuilder.h"
 
 #include "mlir/IR/SymbolTable.h"
 

@@ -1,7 +1,7 @@
 // Squares of vectors go through registers.
 #include "Mirror.h"
 
-#include "IndexBuilder.h"
+#include "descent/Conversion/Kernels/IndexBuilder.h"
 
 #include "mlir/IR/SymbolTable.h"
 

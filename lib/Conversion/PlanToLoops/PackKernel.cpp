@@ -1,7 +1,7 @@
 // Rearranges a right factor into panels: two vectors of columns wide, one index (or pair) of the inner extent after the
 // other. What a panel has beyond the factor's last column is zero.
-#include "IndexBuilder.h"
 #include "MicroKernel.h"
+#include "descent/Conversion/Kernels/IndexBuilder.h"
 
 #include "mlir/IR/SymbolTable.h"
 

@@ -3,9 +3,9 @@
 // result of them. Sums of a long inner extent, and epilogues that reduce, wait until the tile is complete. Of a factor
 // that is not packed, the tile reads panels where they lie, or copies them into its private memory first.
 #include "EntryLoops.h"
-#include "IndexBuilder.h"
 #include "MicroKernel.h"
 #include "Mirror.h"
+#include "descent/Conversion/Kernels/IndexBuilder.h"
 
 #include <numeric>
 

@@ -1,6 +1,6 @@
 // The generator of random numbers: a hash of a counter.
-#ifndef DESCENT_LIB_CONVERSION_PLANTOLOOPS_RANDOMBITS_H
-#define DESCENT_LIB_CONVERSION_PLANTOLOOPS_RANDOMBITS_H
+#ifndef DESCENT_CONVERSION_KERNELS_RANDOMBITS_H
+#define DESCENT_CONVERSION_KERNELS_RANDOMBITS_H
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -12,4 +12,4 @@ mlir::Value createRandomBits(mlir::ImplicitLocOpBuilder &b, mlir::Value key, int
 
 } // namespace descent::plan
 
-#endif // DESCENT_LIB_CONVERSION_PLANTOLOOPS_RANDOMBITS_H
+#endif // DESCENT_CONVERSION_KERNELS_RANDOMBITS_H

@@ -1,4 +1,4 @@
-#include "CodeMap.h"
+#include "descent/Conversion/Kernels/CodeMap.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/Sequence.h"

@@ -1,8 +1,8 @@
 // Arithmetic of places in memory, and loops over them.
-#ifndef DESCENT_LIB_CONVERSION_PLANTOLOOPS_INDEXBUILDER_H
-#define DESCENT_LIB_CONVERSION_PLANTOLOOPS_INDEXBUILDER_H
+#ifndef DESCENT_CONVERSION_KERNELS_INDEXBUILDER_H
+#define DESCENT_CONVERSION_KERNELS_INDEXBUILDER_H
 
-#include "Kernel.h"
+#include "descent/Conversion/Kernels/Entries.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -64,4 +64,4 @@ private:
 
 } // namespace descent::plan
 
-#endif // DESCENT_LIB_CONVERSION_PLANTOLOOPS_INDEXBUILDER_H
+#endif // DESCENT_CONVERSION_KERNELS_INDEXBUILDER_H

@@ -1,6 +1,6 @@
 // The numbers that 8-bit codes stand for: bitsandbytes' dynamic map (arXiv 2110.02861).
-#ifndef DESCENT_LIB_CONVERSION_PLANTOLOOPS_CODEMAP_H
-#define DESCENT_LIB_CONVERSION_PLANTOLOOPS_CODEMAP_H
+#ifndef DESCENT_CONVERSION_KERNELS_CODEMAP_H
+#define DESCENT_CONVERSION_KERNELS_CODEMAP_H
 
 #include "descent/Dialect/Plan/IR/Plan.h"
 
@@ -50,4 +50,4 @@ private:
 
 } // namespace descent::plan
 
-#endif // DESCENT_LIB_CONVERSION_PLANTOLOOPS_CODEMAP_H
+#endif // DESCENT_CONVERSION_KERNELS_CODEMAP_H

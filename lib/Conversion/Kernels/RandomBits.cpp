@@ -1,4 +1,4 @@
-#include "RandomBits.h"
+#include "descent/Conversion/Kernels/RandomBits.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
