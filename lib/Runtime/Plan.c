@@ -5,6 +5,7 @@
 #include "Types.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,10 @@ static int32_t out_of_memory(descent_error *error) {
 static int32_t check_options(const descent_plan_options *options, descent_error *error) {
   if (!options)
     return DESCENT_OK;
-  if (options->size != sizeof(descent_plan_options) || options->abi_version != DESCENT_ABI_VERSION)
+  /* Programs from before there were devices have a shorter struct. */
+  const bool is_known =
+      options->size == sizeof(descent_plan_options) || options->size == offsetof(descent_plan_options, device);
+  if (!is_known || options->abi_version != DESCENT_ABI_VERSION)
     return descent_fail(error, DESCENT_WRONG_ABI,
                         "the plan's options have size %" PRIu64 " and ABI version %" PRIu32
                         ", but this version wants %zu and %u; set `size` and `abi_version`",

@@ -8,6 +8,7 @@
 #include <fenv.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stddef.h>
 
 static int32_t check_structs(const descent_artifact *artifact, const descent_plan *plan, const descent_step *step,
                              const descent_result *result, descent_error *error) {
@@ -19,7 +20,9 @@ static int32_t check_structs(const descent_artifact *artifact, const descent_pla
     return code;
   if (!step)
     return descent_fail(error, DESCENT_INVALID_ARGUMENT, "the step is null");
-  if (step->size != sizeof(descent_step) || step->abi_version != DESCENT_ABI_VERSION)
+  /* Programs from before there were devices have a shorter struct. */
+  const bool is_known = step->size == sizeof(descent_step) || step->size == offsetof(descent_step, device);
+  if (!is_known || step->abi_version != DESCENT_ABI_VERSION)
     return descent_fail(error, DESCENT_WRONG_ABI,
                         "the step has size %" PRIu64 " and ABI version %" PRIu32
                         ", but this version wants %zu and %u; set `size` and `abi_version`",

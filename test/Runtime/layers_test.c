@@ -40,9 +40,9 @@ static void sizes_and_versions_are_checked(void) {
   REFUSES(tested.layers[3].size = 8, DESCENT_WRONG_ABI, "layer 3", "size is 8", "sizeof(descent_layer)");
   descent_plan *plan = NULL;
   descent_plan_options options = plan_options(1);
-  options.size -= 8;
+  options.size = 40;
   CHECK_REFUSED(descent_rt_plan_create(&duo, tested.layers, LAYERS, &options, &plan, &error), DESCENT_WRONG_ABI, &error,
-                "options", "size 40", "wants 48");
+                "options", "size 40", "wants 56");
   options = plan_options(1);
   options.abi_version = 9;
   CHECK_REFUSED(descent_rt_plan_create(&duo, tested.layers, LAYERS, &options, &plan, &error), DESCENT_WRONG_ABI, &error,
@@ -54,6 +54,15 @@ static void sizes_and_versions_are_checked(void) {
   newer.abi_version = 99;
   CHECK_REFUSED(descent_rt_plan_create(&newer, tested.layers, LAYERS, NULL, &plan, &error), DESCENT_WRONG_ABI, &error,
                 "ABI version 99", "same release");
+}
+
+static void options_from_before_there_were_devices_are_taken(void) {
+  descent_plan *plan = NULL;
+  descent_plan_options options = plan_options(1);
+  options.size = 48;
+  options.device = (const descent_device_options *)1; /* beyond the older struct */
+  CHECK(descent_rt_plan_create(&duo, tested.layers, LAYERS, &options, &plan, &error) == DESCENT_OK);
+  descent_rt_plan_destroy(&duo, plan);
 }
 
 static void null_tables_are_refused(void) {
@@ -247,6 +256,7 @@ static void the_best_path_that_runs_is_taken(void) {
 void test_layers(void) {
   RUN_FRESH(a_good_table_is_accepted);
   RUN_FRESH(sizes_and_versions_are_checked);
+  RUN_FRESH(options_from_before_there_were_devices_are_taken);
   RUN_FRESH(null_tables_are_refused);
   RUN_FRESH(null_pointers_are_refused);
   RUN_FRESH(shapes_are_checked);

@@ -270,6 +270,7 @@ typedef struct descent_artifact {
   /* The same optimizer for a lesser processor; null: none. A plan runs one of this chain. What does not depend on the
    * processor (states, hyperparameters, manifest) is asked of the first. */
   const struct descent_artifact *next;
+  const struct descent_device_program *device; /* device.h; null: the kernels are functions that `stages` name */
 } descent_artifact;
 
 /* The step driver. The generated entry points X_... call these with their own table. */

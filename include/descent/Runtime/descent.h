@@ -25,7 +25,9 @@ typedef enum descent_code {
   DESCENT_OUT_OF_MEMORY = 4,
   DESCENT_WRONG_ABI = 5,       /* a struct of another version of this header */
   DESCENT_UNSUPPORTED_CPU = 6, /* the kernels need instructions that this processor lacks */
-  DESCENT_FOREIGN_STATE = 7    /* the states belong to another optimizer */
+  DESCENT_FOREIGN_STATE = 7,   /* the states belong to another optimizer */
+  DESCENT_NO_DEVICE = 8,       /* there is no device, no driver for it, or no code for its kind */
+  DESCENT_DEVICE_FAULT = 9     /* a kernel did what it must not, or the device reports an error */
 } descent_code;
 
 /* Filled in when a call fails, and only then. May be null everywhere. */
@@ -69,6 +71,15 @@ typedef struct descent_parallel {
   void *context;
 } descent_parallel;
 
+/* For optimizers whose kernels run on a device. */
+typedef struct descent_device_options {
+  uint64_t size;  /* sizeof(descent_device_options) */
+  int32_t device; /* its number, as the driver counts; -1: that of the calling thread */
+  int32_t reserved;
+  int64_t workspace_bytes; /* of scratch that layers take in turn; 0: 256 MiB; a layer that needs more gets it */
+  uint64_t simulator_seed; /* decides in which order the simulator runs blocks and threads */
+} descent_device_options;
+
 typedef struct descent_plan_options {
   uint64_t size;        /* sizeof(descent_plan_options) */
   uint32_t abi_version; /* DESCENT_ABI_VERSION */
@@ -80,6 +91,7 @@ typedef struct descent_plan_options {
   const char *target; /* null: the best code path that this processor can run; else one, such as "cpu:avx2" */
   uint64_t
       seed; /* of random numbers; they depend on it, on the step, the layer's id, the batch member and the element */
+  const descent_device_options *device; /* null: every default */
 } descent_plan_options;
 
 /* Where the time of steps went, in the caller's memory. A step adds to what is there. Stages are numbered through all
@@ -90,6 +102,29 @@ typedef struct descent_profile {
   double *stage_seconds;   /* [worker][X_STAGES]: that the worker spent in the stage's kernels */
   double *segment_seconds; /* [X_SEGMENTS]: by the clock on the wall, cuts included */
 } descent_profile;
+
+typedef struct descent_result {
+  uint64_t size;   /* sizeof(descent_result) */
+  int32_t skipped; /* 1: nothing was changed */
+  int32_t reserved;
+  int64_t first_nonfinite; /* first table entry whose gradient has a NaN or infinity; -1: none, or not looked for */
+  double gradient_norm;    /* of the scaled gradients before clipping, l2 over all layers; NaN: not computed */
+} descent_result;
+
+/* For a step on a device: numbers that the device has, in its memory, read when the step runs there; null: the step's
+ * own. Whoever passes none of the host's `result` and `reports` is not kept waiting, and graphs can capture the step.
+ */
+typedef struct descent_device_step {
+  uint64_t size;       /* sizeof(descent_device_step) */
+  void *stream;        /* CUDA: a cudaStream_t or CUstream; null: the default stream */
+  const double *hyper; /* all of them */
+  const int64_t *step;
+  const double *loss;
+  const double *gradient_scale;
+  const float *found_inf;
+  descent_result *result; /* in device memory, all fields are written; null: nowhere */
+  double *reports;        /* in device memory, as those of descent_step; null: nowhere */
+} descent_device_step;
 
 typedef struct descent_step {
   uint64_t size;        /* sizeof(descent_step) */
@@ -107,16 +142,9 @@ typedef struct descent_step {
   /* Null, or X_REPORTS numbers for every logical layer (the table's order, batch members of an entry together): report
    * r of logical layer l goes to reports[l * X_REPORTS + r]. Layers without that report, or absent, are left alone. */
   double *reports;
-  const descent_profile *profile; /* null: nothing is measured */
+  const descent_profile *profile;    /* null: nothing is measured */
+  const descent_device_step *device; /* null: every number is the host's, the stream is the default one */
 } descent_step;
-
-typedef struct descent_result {
-  uint64_t size;   /* sizeof(descent_result) */
-  int32_t skipped; /* 1: nothing was changed */
-  int32_t reserved;
-  int64_t first_nonfinite; /* first table entry whose gradient has a NaN or infinity; -1: none, or not looked for */
-  double gradient_norm;    /* of the scaled gradients before clipping, l2 over all layers; NaN: not computed */
-} descent_result;
 
 /* The layer table as one optimizer sees it: task lists and workspace. Threads may step different plans at once. */
 typedef struct descent_plan descent_plan;

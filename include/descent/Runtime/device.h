@@ -29,8 +29,111 @@ typedef struct descent_device_grid {
  *   int32_t count                     layers of the launch, at least 1
  *   int32_t num_buffers, num_slots    of a layer
  * A stage with a grid: block b of n takes the tiles b, b + n, ... of all that the launch has. Work on numbers: the
- * layers; it has no grids and no ends, and the operands of its stages follow one another. */
+ * layers; it has no grids and no ends, and the operands of its stages follow one another. A shared body has one layer
+ * and no buffers. */
 enum { DESCENT_KERNEL_ARGUMENTS = 10 };
+
+/* ---- Kernels of the driver: the same for all optimizers (lib/Target/Gpu/driver.mlir). Their tables are made with the
+ * plan and lie in device memory. */
+
+/* The layer is there if *gradient is not null, and data points `offset` bytes beyond it. */
+typedef struct descent_device_gradient {
+  const void *const *gradient;
+  int64_t offset;
+  void **data;       /* of the layer's descent_buffer; null: none reads it */
+  uint32_t *present; /* null: another entry says so */
+} descent_device_gradient;
+
+enum { DESCENT_DEVICE_UPDATES = 16 }; /* beyond descent_type: a count of updates, of which the next one is meant */
+
+/* *slot = *source, of a descent_type or DESCENT_DEVICE_UPDATES. */
+typedef struct descent_device_load {
+  double *slot;
+  const void *source;
+  uint64_t type;
+} descent_device_load;
+
+/* *slot = the key of random numbers (lib/Runtime/Random.c). */
+typedef struct descent_device_key {
+  double *slot;
+  const int64_t *step;
+  uint64_t seed, layer_id, member; /* the seed as it is when the step's number is mixed in */
+} descent_device_key;
+
+/* A number of a layer. */
+typedef struct descent_device_source {
+  const double *slot;
+  const uint32_t *present;
+  int64_t place; /* of the layer in the table, or of the number among the reports */
+} descent_device_source;
+
+/* Sources that a cut folds, and the slots that get the result: from the first on, up to the end. */
+typedef struct descent_device_group {
+  int64_t source_begin, source_end, target_begin, target_end;
+} descent_device_group;
+
+/* *target = *slot, of a descent_type; DESCENT_DEVICE_UPDATES: *target += 1. Only if the layer is there. */
+typedef struct descent_device_store {
+  void *target;
+  const double *slot;
+  const uint32_t *present;
+  uint64_t type;
+} descent_device_store;
+
+/* The first kernels of every program, and their arguments:
+ *   begin   const descent_device_gradient *gradients, const descent_device_load *loads, const descent_device_key *keys,
+ *           const float *found_inf, uint32_t *skip, int32_t num_gradients, int32_t num_loads, int32_t num_keys
+ *   fold    const descent_device_group *groups, const descent_device_source *sources, double *const *targets,
+ *           const uint32_t *skip, int32_t combine, int32_t num_groups
+ *           A cut, in the order of artifact.h; combine is a descent_combine. A block takes groups in turn.
+ *   guard   const descent_device_source *sources, uint32_t *skip, int32_t num_sources
+ *           *skip = 1 unless the number of the first source that is there is 0 or less.
+ *   finish  const descent_device_store *stores, const descent_device_source *reported, double *reports,
+ *           const descent_device_source *nonfinite, const descent_device_source *norms, const uint32_t *skip,
+ *           descent_result *result, int32_t num_stores, int32_t num_reported, int32_t num_nonfinite, int32_t num_norms
+ *           Stores and reports unless the step is skipped; the result always. */
+enum {
+  DESCENT_KERNEL_BEGIN = 0,
+  DESCENT_KERNEL_FOLD = 1,
+  DESCENT_KERNEL_GUARD = 2,
+  DESCENT_KERNEL_FINISH = 3,
+  DESCENT_DRIVER_KERNELS = 4
+};
+
+/* ---- Constant tables of an artifact, in host memory. */
+
+typedef struct descent_device_kernel {
+  const char *name;              /* in the image */
+  void (*simulated)(void);       /* for the simulator: a descent_sim_kernel; else null */
+  uint32_t threads;              /* of a block */
+  uint32_t workgroup_bytes;      /* that the kernel declares */
+  uint32_t dynamic_bytes;        /* of workgroup memory, besides */
+  uint32_t blocks_per_processor; /* the most blocks that a launch has for each multiprocessor */
+  uint32_t cluster;              /* blocks that run together; 0 or 1: none */
+  uint32_t reserved;
+} descent_device_kernel;
+
+/* A stage of all layers of a track; or all work on numbers from one such stage to the next. */
+typedef struct descent_device_launch {
+  uint32_t kernel;         /* index into the program's kernels */
+  uint32_t track, segment; /* a track's launches are sorted by segment, then as they run */
+  uint32_t stage;          /* whose grid it has; UINT32_MAX: work on numbers. Layers of another alternative have no
+                              tiles; their numbers are worked on, and nobody reads them */
+  uint32_t num_operands, reserved;
+  const uint32_t *operands;
+} descent_device_launch;
+
+struct descent_device_methods; /* lib/Runtime/Device/Device.h */
+
+typedef struct descent_device_program {
+  const struct descent_device_methods *methods; /* descent_simulator_methods or descent_cuda_methods */
+  uint32_t num_kernels, num_launches;
+  const descent_device_kernel *kernels;
+  const descent_device_launch *launches;
+  const void *image; /* CUDA: a fatbin for several chips; the simulator: null */
+  uint64_t image_bytes;
+  const char *chips; /* "sm_80,sm_90a"; null for the simulator */
+} descent_device_program;
 
 #ifdef __cplusplus
 }

@@ -14,7 +14,7 @@ using namespace descent;
 using namespace descent::plan;
 
 // The structs are built field by field below: what they hold has not changed as long as their sizes have not.
-static_assert(sizeof(descent_artifact) == 152 && sizeof(descent_track) == 144 && sizeof(descent_stage) == 112 &&
+static_assert(sizeof(descent_artifact) == 160 && sizeof(descent_track) == 144 && sizeof(descent_stage) == 112 &&
               sizeof(descent_state_desc) == 32 && sizeof(descent_buffer_desc) == 64 && sizeof(descent_cut) == 40 &&
               sizeof(descent_slot) == 16 && sizeof(descent_slot_store) == 8 && sizeof(descent_choice) == 16 &&
               sizeof(descent_alternative) == 24 && sizeof(descent_term) == 24 && sizeof(descent_hyper_desc) == 24);
@@ -478,5 +478,6 @@ Constant descent::emitArtifactTables(ConstantTables &tables, const ProgramLayout
                               Constant::u32(normSegment != none),
                               norm,
                               tables.text(target.name),
-                              next});
+                              next,
+                              Constant::null()});
 }

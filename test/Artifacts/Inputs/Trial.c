@@ -100,7 +100,7 @@ trial trial_begin(const trial_optimizer *optimizer, uint32_t hidden, uint32_t re
   tried.views = allocate((size_t)views * sizeof(descent_view));
   CHECK(optimizer->states_place(tried.layers, ENTRIES, tried.states, tried.views, NULL) == DESCENT_OK);
   CHECK(optimizer->states_init(tried.layers, ENTRIES, NULL) == DESCENT_OK);
-  const descent_plan_options options = {sizeof(options), DESCENT_ABI_VERSION, 0, workers, 1, 0, NULL, 0};
+  const descent_plan_options options = {sizeof(options), DESCENT_ABI_VERSION, 0, workers, 1, 0, NULL, 0, NULL};
   CHECK(optimizer->plan_create(tried.layers, ENTRIES, &options, &tried.plan, NULL) == DESCENT_OK);
   return tried;
 }

@@ -73,7 +73,7 @@ static void overlaps(void) {
 
 static void versions(void) {
   descent_plan *plan = NULL;
-  descent_plan_options options = {sizeof(options), 77, 0, 1, 1, 0, NULL, 0};
+  descent_plan_options options = {sizeof(options), 77, 0, 1, 1, 0, NULL, 0, NULL};
   REFUSES(tried.layers[EMBED].size -= 8, DESCENT_WRONG_ABI, "layer 3", "sizeof(descent_layer)");
   REFUSED(model_plan_create(tried.layers, ENTRIES, &options, &plan, &trial_error), DESCENT_WRONG_ABI, "ABI version 77",
           "wants", "2");

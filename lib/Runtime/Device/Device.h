@@ -1,0 +1,64 @@
+/* What the device runtime asks of a device. Two implementations: the simulator, where device memory is the host's, and
+ * CUDA. Functions that can fail return a descent_code and fill in the error, as the runtime's own do. */
+#ifndef DESCENT_LIB_RUNTIME_DEVICE_DEVICE_H
+#define DESCENT_LIB_RUNTIME_DEVICE_DEVICE_H
+
+#include "../Overlap.h"
+
+#include "descent/Runtime/device.h"
+
+/* One kernel is run: `kernel` is an index into the program's kernels, `arguments` has the address of each argument. */
+typedef struct descent_device_call {
+  int64_t blocks;
+  void *const *arguments;
+  uint32_t kernel, num_arguments;
+} descent_device_call;
+
+/* A device with an artifact's kernels, opened for one plan. Each implementation begins its own struct with this one. */
+typedef struct descent_device {
+  const struct descent_device_methods *methods;
+  const descent_device_program *program;
+} descent_device;
+
+/* What is given a stream happens in the order of that stream, and does not wait for what came before; a null stream is
+ * the device's default one. All else takes effect before it returns, after what was asked for on any stream. */
+typedef struct descent_device_methods {
+  const char *name; /* "simulator", "cuda" */
+
+  /* The first use of the device: the driver is looked for, kernels are loaded. `options` may be null. On failure there
+   * is no device to close. */
+  int32_t (*open)(const descent_artifact *artifact, const descent_device_options *options, descent_device **device,
+                  descent_error *error);
+  void (*close)(descent_device *device);
+
+  /* Multiprocessors: launches have no more blocks than these keep busy. */
+  int64_t (*processors)(const descent_device *device);
+
+  /* Memory for kernels, aligned to 256 bytes, `bytes` at least 1, nothing written. Null may be released. */
+  int32_t (*allocate)(descent_device *device, int64_t bytes, void **memory, descent_error *error);
+  void (*release)(descent_device *device, void *memory);
+
+  /* The caller's memory: kernels may touch the bytes of the box from now on, and no longer. Fails if they cannot: the
+   * message says what is wrong with an address, the caller which tensor it is. */
+  int32_t (*admit)(descent_device *device, const descent_box *box, descent_error *error);
+  void (*dismiss)(descent_device *device, const descent_box *box);
+
+  /* Between host and device memory. */
+  int32_t (*upload)(descent_device *device, void *to, const void *from, int64_t bytes, descent_error *error);
+  int32_t (*download)(descent_device *device, void *stream, void *to, const void *from, int64_t bytes,
+                      descent_error *error); /* waits for the stream alone */
+
+  /* Words of the host, as they are now, to device memory, in the order of the stream: a CUDA graph that captures it
+   * keeps them, so they travel as arguments of kernels. */
+  int32_t (*write)(descent_device *device, void *stream, void *to, const uint64_t *words, int64_t count,
+                   descent_error *error);
+  /* Within device memory, in the order of the stream. */
+  int32_t (*copy)(descent_device *device, void *stream, void *to, const void *from, int64_t bytes,
+                  descent_error *error);
+  int32_t (*launch)(descent_device *device, void *stream, const descent_device_call *call, descent_error *error);
+} descent_device_methods;
+
+extern const descent_device_methods descent_simulator_methods; /* Simulator.c */
+extern const descent_device_methods descent_cuda_methods;      /* ../Cuda */
+
+#endif
