@@ -27,6 +27,8 @@ tools = [str(build / "bin"), config.llvm_tools]
 config.environment["PATH"] = os.pathsep.join(tools + [config.environment.get("PATH", "")])
 config.environment["PYTHONPATH"] = str(source / "python")
 config.environment["DESCENT_BUILD"] = str(build)
+toolkit_variables = ("CUDA_HOME", "CUDA_ROOT", "CUDA_PATH")
+config.environment |= {name: os.environ[name] for name in toolkit_variables if name in os.environ}
 
 compile_flags = ""
 if config.sanitize:
@@ -61,9 +63,16 @@ def processor_flags():
     return next((set(line.split()) for line in lines if line.startswith("flags")), set())
 
 
+def toolkit_has(program):
+    """As descent-compile looks for CUDA's programs."""
+    folders = [os.environ.get(name) for name in toolkit_variables] + ["/usr/local/cuda"]
+    places = [os.path.join(folder, "bin") for folder in folders if folder]
+    return shutil.which(program) is not None or any(shutil.which(program, path=place) for place in places)
+
+
 flags = processor_flags()
 features = {
-    "cuda": shutil.which("nvcc") is not None,
+    "ptxas": toolkit_has("ptxas") and toolkit_has("fatbinary"),
     "numpy": python_has("numpy"),
     "torch": python_has("torch"),
     "x86": platform.machine() == "x86_64",

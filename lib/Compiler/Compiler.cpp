@@ -1,6 +1,7 @@
 // The pipeline from a recipe to files.
 #include "descent/Compiler/Compiler.h"
 
+#include "Devices.h"
 #include "Outputs.h"
 #include "Products.h"
 
@@ -60,7 +61,8 @@ static FailureOr<CpuOptions> getCpuOptions(ModuleOp module, const CompileOptions
   StringRef one = getCpuTargets()[0].name, other = getCpuTargets()[1].name;
   other.consume_front("cpu:");
   return diagnostic << ", several of one architecture as in " << one << "+" << other
-                    << ", or cpu, all of this machine's";
+                    << ", or cpu, all of this machine's; devices are cuda, and its chips as in "
+                    << getGpuTargets().front().name;
 }
 
 /// The plan -> what header and manifest tell of.
@@ -70,21 +72,6 @@ static LogicalResult prepareForCpu(ModuleOp module, const CpuTarget &target) {
     return failure();
   buildCpuPlanPipeline(passes, target);
   return passes.run(module);
-}
-
-static LogicalResult writeIR(ModuleOp module, StringRef path) {
-  std::string text;
-  llvm::raw_string_ostream out(text);
-  module.print(out);
-  out << "\n";
-  Outputs outputs(UnknownLoc::get(module.getContext()));
-  return success(succeeded(outputs.add(path, text)) && succeeded(outputs.commit()));
-}
-
-static std::string beside(StringRef output, StringRef extension) {
-  SmallString<128> path(output);
-  llvm::sys::path::replace_extension(path, extension);
-  return path.str().str();
 }
 
 /// A plan -> machine code in the form that the extension says.
@@ -200,14 +187,20 @@ static LogicalResult checkWords(MLIRContext &context, const CompileOptions &opti
   if (!llvm::is_contained({"plan", "products"}, StringRef(options.layer)) && extension != ".mlir" && !extension.empty())
     return error(&context) << "--emit=" << options.layer << " is for an output that ends in .mlir, found '"
                            << options.output << "'";
-  if (!llvm::is_contained({"descent", "plan", "loops", "llvm", "products"}, StringRef(options.layer)))
-    return error(&context) << "--emit needs descent, plan, loops, llvm or products, found '" << options.layer << "'";
+  if (!llvm::is_contained({"descent", "plan", "loops", "kernels", "llvm", "products"}, StringRef(options.layer)))
+    return error(&context) << "--emit needs descent, plan, loops, kernels, llvm or products, found '" << options.layer
+                           << "'";
+  if (options.layer == (isGpuTarget(options.target) ? "loops" : "kernels"))
+    return error(&context) << "--emit=loops is for processors and --emit=kernels for devices, found --target="
+                           << options.target;
   if (options.output.empty())
     return options.explain ? success() : LogicalResult(error(&context) << "needs an output, -o FILE, or --explain");
+  if (isGpuTarget(options.target))
+    return checkDeviceOutput(context, extension, options);
   if (!llvm::is_contained({".so", ".o", ".s", ".ll", ".mlir"}, extension))
     return error(&context) << "cannot tell from '" << options.output
                            << "' what to write: its ending must be .so, .o, .s, "
-                           << ".ll or .mlir";
+                           << ".ll or .mlir; for --target=cuda .ptx, .cubin, .fatbin or .mlir";
   return success();
 }
 
@@ -229,9 +222,13 @@ LogicalResult descent::compile(MLIRContext &context, const CompileOptions &optio
   if (failed(name) || failed(lowerToPlan(*module, options)))
     return failure();
   (*module->getOps<plan::ProgramOp>().begin()).setSymName(*name);
-  if (failed(checkForm(*module, options)) || (options.explain && failed(explain(*module, options))))
+  bool isForDevice = isGpuTarget(options.target);
+  auto explainPlan = isForDevice ? explainForDevices : explain;
+  if (failed(checkForm(*module, options)) || (options.explain && failed(explainPlan(*module, options))))
     return failure();
   if (options.output.empty() || wantsRules)
     return success();
+  if (isForDevice)
+    return extension == ".mlir" ? emitDeviceIR(*module, options) : emitDeviceCode(*module, extension, options);
   return extension == ".mlir" ? emitIR(*module, options) : emitCode(*module, extension, options);
 }

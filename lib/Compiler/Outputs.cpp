@@ -1,6 +1,7 @@
 #include "Outputs.h"
 
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -40,4 +41,19 @@ Outputs::~Outputs() {
   for (const File &file : files)
     if (!file.temporary.empty())
       llvm::sys::fs::remove(file.temporary);
+}
+
+std::string descent::beside(StringRef output, StringRef extension) {
+  SmallString<128> path(output);
+  llvm::sys::path::replace_extension(path, extension);
+  return path.str().str();
+}
+
+LogicalResult descent::writeIR(ModuleOp module, StringRef path) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out);
+  out << "\n";
+  Outputs outputs(UnknownLoc::get(module.getContext()));
+  return success(succeeded(outputs.add(path, text)) && succeeded(outputs.commit()));
 }

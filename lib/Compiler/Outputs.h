@@ -2,6 +2,7 @@
 #ifndef DESCENT_COMPILER_OUTPUTS_H
 #define DESCENT_COMPILER_OUTPUTS_H
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Location.h"
 
@@ -28,6 +29,13 @@ private:
   mlir::Location loc;
   llvm::SmallVector<File> files;
 };
+
+/// The path of a file beside an output, with another extension: "json".
+std::string beside(llvm::StringRef output, llvm::StringRef extension);
+
+/// Writes one text file.
+llvm::LogicalResult writeIR(mlir::ModuleOp module, llvm::StringRef path);
+
 } // namespace descent
 
 #endif // DESCENT_COMPILER_OUTPUTS_H

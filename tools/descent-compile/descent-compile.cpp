@@ -20,15 +20,16 @@ static descent::CompileOptions options;
 static cl::opt<std::string, true> inputOption(cl::Positional, cl::desc("<rule of the library, or file>"),
                                               cl::location(options.input), cl::cat(category));
 DESCENT_TEXT_OPTION(output, "o", "file",
-                    "what to write, by its ending: .so, .o, .s, .ll or .mlir; a header and a manifest "
-                    "lie beside code");
+                    "what to write, by its ending: .so, .o, .s, .ll or .mlir, of devices .ptx, .cubin or .fatbin; a "
+                    "header and a manifest lie beside code");
 DESCENT_TEXT_OPTION(name, "name", "identifier", "the artifact's name, which exported symbols begin with");
 DESCENT_TEXT_OPTION(norm, "norm", "attribute", "the norm that #descent.given stands for, such as #descent.rms_to_rms");
 DESCENT_TEXT_OPTION(groupClass, "class", "class", "layers of a single rule: matrix, vector or any");
 DESCENT_TEXT_OPTION(stored, "stored", "order", "axes of a stored matrix: out_in (PyTorch) or in_out (Flax)");
 DESCENT_TEXT_OPTION(target, "target", "target",
                     "cpu:native (default), one or more as cpu:avx2+avx512, or cpu: all, "
-                    "of which a plan takes the best that its machine can run");
+                    "of which a plan takes the best that its machine can run; cuda:sm_80,sm_90a or cuda, all chips");
+DESCENT_TEXT_OPTION(cuda, "cuda", "folder", "CUDA's toolkit; else that of CUDA_HOME, or whose programs are in PATH");
 DESCENT_TEXT_OPTION(storage, "storage", "policy",
                     "what lies in memory: f32 (default), f64, bf16, f16, or fields such as \"param = bf16, states = "
                     "q8<256>, v = f32, master = remainder, rounding = nearest\"; in place of what a recipe says");
@@ -37,7 +38,7 @@ DESCENT_TEXT_OPTION(form, "form", "form",
                     "layer's shape (auto, default)");
 DESCENT_TEXT_OPTION(
     layer, "emit", "layer",
-    "of an .mlir output: descent, plan (default), loops or llvm; products: a library of matrix products instead");
+    "of an .mlir output: descent, plan (default), loops, kernels or llvm; products: a library of matrix products instead");
 static cl::opt<bool, true> explainOption("explain", cl::desc("print the plan with bytes, FLOPs and scratch"),
                                          cl::location(options.explain), cl::cat(category));
 static cl::opt<bool, true> noFusionOption("no-fusion", cl::desc("plan every operation by itself, for comparison"),

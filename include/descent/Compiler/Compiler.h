@@ -12,16 +12,17 @@ namespace descent {
 /// What the user asks for. Strings are as typed; empty means not said.
 struct CompileOptions {
   std::string input;      // a rule of the library, or a file with a rule or a recipe
-  std::string output;     // a file whose ending says what is wanted: .so, .o, .s, .ll or .mlir
+  std::string output;     // a file whose ending says what is wanted: .so, .o, .s, .ll, .ptx, .cubin, .fatbin or .mlir
   std::string name;       // of the artifact
   std::string norm;       // for `#descent.given` in a single rule
   std::string groupClass; // of a single rule: matrix, vector or any
   std::string stored;     // of a single rule: out_in or in_out
   std::string target = "cpu:native";
+  std::string cuda;          // the folder of CUDA's programs
   std::string storage;       // a policy that replaces those of the recipe
   std::string form = "auto"; // of Newton-Schulz iterations that leave it open: auto, plain or gram
   std::string layer =
-      "plan"; // of an .mlir output: descent, plan, loops or llvm; products: no rule, a library of products
+      "plan"; // of an .mlir output: descent, plan, loops, kernels or llvm; products: no rule, a library of products
   bool explain = false;
   bool separate = false; // whether every operation has a stage of its own, for comparison
 };
