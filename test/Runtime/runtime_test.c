@@ -45,5 +45,6 @@ int main(void) {
   test_tiles();
   test_grids();
   test_threads();
+  test_cuda();
   return failed_tests() > 0;
 }

@@ -36,9 +36,9 @@ DESCENT_TEXT_OPTION(storage, "storage", "policy",
 DESCENT_TEXT_OPTION(form, "form", "form",
                     "Newton-Schulz on wide matrices (plain), on Gram matrices (gram), or the cheaper one for each "
                     "layer's shape (auto, default)");
-DESCENT_TEXT_OPTION(
-    layer, "emit", "layer",
-    "of an .mlir output: descent, plan (default), loops, kernels or llvm; products: a library of matrix products instead");
+DESCENT_TEXT_OPTION(layer, "emit", "layer",
+                    "of an .mlir output: descent, plan (default), loops, kernels or llvm; products: a library of "
+                    "matrix products instead");
 static cl::opt<bool, true> explainOption("explain", cl::desc("print the plan with bytes, FLOPs and scratch"),
                                          cl::location(options.explain), cl::cat(category));
 static cl::opt<bool, true> noFusionOption("no-fusion", cl::desc("plan every operation by itself, for comparison"),

@@ -100,6 +100,10 @@ enum {
   DESCENT_DRIVER_KERNELS = 4
 };
 
+/* Besides, in images of CUDA: words of the host travel as a parameter, so that graphs that capture a step keep them.
+ *   descent_write   uint64_t *to, int32_t count, uint64_t words[DESCENT_WORDS_AT_ONCE] by value; a thread a word */
+enum { DESCENT_WORDS_AT_ONCE = 448 };
+
 /* ---- Constant tables of an artifact, in host memory. */
 
 typedef struct descent_device_kernel {

@@ -1,7 +1,7 @@
 // From plans to PTX by LLVM's code generator.
 #include "EmitPtx.h"
 
-#include "descent/Dialect/Plan/IR/Plan.h"
+#include "descent/Runtime/device.h"
 #include "descent/Target/Gpu/Gpu.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -9,11 +9,13 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/LoopAnalysisManager.h"
+#include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IRReader/IRReader.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetOptions.h"
@@ -40,12 +42,37 @@ static std::unique_ptr<llvm::TargetMachine> createTargetMachine(const GpuTarget 
       found->createTargetMachine(triple, target.chip, target.features, options, std::nullopt));
 }
 
+/// The kernel of device.h that writes words of its parameters: MLIR has no such parameters.
+static std::string getWriteKernel() {
+  return llvm::formatv(R"(
+declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+
+define ptx_kernel void @descent_write(ptr addrspace(1) %to, i32 %count, ptr byval([{0} x i64]) align 8 %words) #0 {{
+  %thread = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+  %has_word = icmp slt i32 %thread, %count
+  br i1 %has_word, label %write, label %exit
+write:
+  %index = zext i32 %thread to i64
+  %from = getelementptr i64, ptr %words, i64 %index
+  %word = load i64, ptr %from, align 8
+  %place = getelementptr i64, ptr addrspace(1) %to, i64 %index
+  store i64 %word, ptr addrspace(1) %place, align 8
+  br label %exit
+exit:
+  ret void
+}
+attributes #0 = {{ nounwind "nvvm.maxntid"="{0}" "nvvm.maxnreg"="32" }
+)",
+                       int(DESCENT_WORDS_AT_ONCE))
+      .str();
+}
+
 /// A plan's kernels -> one `gpu.module` of the LLVM dialect.
 static LogicalResult lowerKernels(ModuleOp module, const GpuTarget &target) {
   PassManager passes(module.getContext());
   if (failed(applyPassManagerCLOptions(passes)))
     return failure();
-  if (!module.getOps<plan::ProgramOp>().empty())
+  if (module.getOps<gpu::GPUModuleOp>().empty())
     buildPlanToKernelsPipeline(passes, target);
   buildKernelsToNvvmPipeline(passes, target);
   return passes.run(module);
@@ -81,6 +108,11 @@ LogicalResult CompiledKernels::compile(ModuleOp source, const GpuTarget &target,
   module = translate(*lowered, *machine, context);
   if (!module || failed(linkLibdevice(toolkit)))
     return failure();
+  llvm::SMDiagnostic diagnostic; // none: the text is ours
+  auto driver = llvm::parseAssemblyString(getWriteKernel(), diagnostic, context);
+  driver->setTargetTriple(module->getTargetTriple());
+  driver->setDataLayout(module->getDataLayout());
+  llvm::Linker::linkModules(*module, std::move(driver));
   optimize();
   return checkCalls(source.getLoc());
 }
@@ -153,7 +185,9 @@ llvm::StringMap<int64_t> CompiledKernels::getLimits() const {
 }
 
 void CompiledKernels::setLimit(StringRef kernel, int64_t registers) {
-  module->getFunction(kernel)->addFnAttr(limitName, std::to_string(registers));
+  llvm::Function *function = module->getFunction(kernel);
+  function->removeFnAttr(limitName);
+  function->addFnAttr(limitName, std::to_string(registers));
 }
 
 LogicalResult descent::emitPtx(ModuleOp module, const CudaOptions &options, Bytes &ptx) {

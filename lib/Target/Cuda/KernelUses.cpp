@@ -23,8 +23,7 @@ static int64_t findNumber(StringRef line, StringRef words) {
 
 /// The log tells of functions by turns: a line that names one, then lines about it.
 static void readLog(StringRef log, Uses &uses) {
-  llvm::Regex entry("Compiling entry function '([^']+)'"), properties("Function properties for (.+)$"),
-      warning("\\((C75[0-9][0-9])\\)");
+  llvm::Regex entry("Compiling entry function '([^']+)'"), properties("Function properties for (.+)$");
   SmallVector<StringRef> groups;
   KernelUse *kernel = nullptr, elsewhere;
   StringRef line;

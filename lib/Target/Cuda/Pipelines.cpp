@@ -63,11 +63,9 @@ static LogicalResult buildPlanToCudaPipeline(OpPassManager &passes, StringRef te
 
 void descent::registerCudaPipelines() {
   registerDescentCudaPasses();
-  registerPassPipeline("plan-to-cuda", "compile the kernels of plans to the LLVM and NVVM dialects",
-                       buildPlanToCudaPipeline,
-                       [](llvm::function_ref<void(const detail::PassOptions &)> describe) {
-                         describe(CudaPipelineOptions());
-                       });
+  registerPassPipeline(
+      "plan-to-cuda", "compile the kernels of plans to the LLVM and NVVM dialects", buildPlanToCudaPipeline,
+      [](llvm::function_ref<void(const detail::PassOptions &)> describe) { describe(CudaPipelineOptions()); });
 }
 
 void descent::registerCudaTranslations(DialectRegistry &registry) {

@@ -21,6 +21,11 @@ static constexpr GpuTarget targets[] = {
 
 llvm::ArrayRef<GpuTarget> descent::getGpuTargets() { return targets; }
 
+unsigned GpuTarget::getResidentBlocks(unsigned blockThreads, unsigned threadRegisters, unsigned blockBytes) const {
+  unsigned blocks = std::min(maxThreads / blockThreads, registers / (threadRegisters * blockThreads));
+  return std::max(blockBytes ? std::min(blocks, workgroupBytes / blockBytes) : blocks, 1u);
+}
+
 bool descent::isGpuTarget(llvm::StringRef name) {
   return name == "cuda" || name.starts_with("cuda:") || name == "simulator";
 }

@@ -22,6 +22,9 @@ struct GpuTarget {
 
   /// The registers of a thread in kernels that wait for memory; a kernel that computes says what it needs.
   unsigned getRegisterBudget() const { return registers / residentThreads; }
+  /// How many blocks a multiprocessor holds of a kernel with so many threads a block, registers a thread and bytes of
+  /// workgroup memory a block.
+  unsigned getResidentBlocks(unsigned blockThreads, unsigned threadRegisters, unsigned blockBytes) const;
   /// Whether the chip's kernels run on later ones too, once assembled there: not if they may use what only it has.
   bool isForward() const { return !chip.empty() && !chip.ends_with("a"); }
 };

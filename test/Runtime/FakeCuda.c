@@ -1,0 +1,191 @@
+#include "FakeCuda.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+fake_cuda_state fake_cuda;
+
+static char contexts[FAKE_DEVICES], library;
+static const char *const kernels[] = {"first", "second", "descent_write"};
+enum { NUM_KERNELS = sizeof(kernels) / sizeof(kernels[0]) };
+
+CUcontext fake_context(int device) { return (CUcontext)&contexts[device]; }
+
+static int result(const char *function) {
+  return fake_cuda.failing && strcmp(fake_cuda.failing, function) == 0 ? fake_cuda.fails : CUDA_SUCCESS;
+}
+
+/* The functions as Driver.h declares them, by the names that are looked for. */
+#define cuDevicePrimaryCtxRelease cuDevicePrimaryCtxRelease_v2
+#define cuCtxPushCurrent cuCtxPushCurrent_v2
+#define cuCtxPopCurrent cuCtxPopCurrent_v2
+#define cuMemAlloc cuMemAlloc_v2
+#define cuMemFree cuMemFree_v2
+#define cuMemcpyHtoD cuMemcpyHtoD_v2
+#define cuMemcpyDtoHAsync cuMemcpyDtoHAsync_v2
+#define cuMemcpyDtoDAsync cuMemcpyDtoDAsync_v2
+#define DECLARE(name, symbol, parameters) int name parameters;
+DESCENT_CUDA_FUNCTIONS(DECLARE)
+
+int cuInit(uint32_t flags) { return flags ? 1 : result("cuInit"); }
+
+int cuDriverGetVersion(int *version) {
+  *version = fake_cuda.version;
+  return CUDA_SUCCESS;
+}
+
+int cuGetErrorName(int error, const char **name) {
+  *name = error == CUDA_ERROR_NO_BINARY_FOR_GPU ? "CUDA_ERROR_NO_BINARY_FOR_GPU" : NULL;
+  return *name ? CUDA_SUCCESS : 1;
+}
+
+int cuGetErrorString(int error, const char **text) {
+  *text = error == CUDA_ERROR_NO_BINARY_FOR_GPU ? "no kernel image is available" : NULL;
+  return *text ? CUDA_SUCCESS : 1;
+}
+
+int cuDeviceGet(CUdevice *device, int ordinal) {
+  *device = ordinal;
+  return ordinal < FAKE_DEVICES ? CUDA_SUCCESS : CUDA_ERROR_INVALID_DEVICE;
+}
+
+int cuDeviceGetName(char *name, int length, CUdevice device) {
+  (void)device;
+  strncpy(name, "Fake T4", (size_t)length);
+  return CUDA_SUCCESS;
+}
+
+int cuDeviceGetAttribute(int *value, int attribute, CUdevice device) {
+  *value = attribute == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT ? 40 + device : attribute == 75 ? 7 : 5;
+  return CUDA_SUCCESS;
+}
+
+int cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device) {
+  *context = fake_context(device);
+  fake_cuda.retained += result("cuDevicePrimaryCtxRetain") == CUDA_SUCCESS;
+  return result("cuDevicePrimaryCtxRetain");
+}
+
+int cuDevicePrimaryCtxRelease(CUdevice device) {
+  (void)device;
+  --fake_cuda.retained;
+  return CUDA_SUCCESS;
+}
+
+int cuCtxGetCurrent(CUcontext *context) {
+  *context = fake_cuda.depth ? fake_cuda.stack[fake_cuda.depth - 1] : NULL;
+  return CUDA_SUCCESS;
+}
+
+int cuCtxGetDevice(CUdevice *device) {
+  CUcontext current;
+  cuCtxGetCurrent(&current);
+  *device = current == fake_context(1);
+  return current ? CUDA_SUCCESS : 201;
+}
+
+int cuCtxPushCurrent(CUcontext context) {
+  fake_cuda.stack[fake_cuda.depth++] = context;
+  return CUDA_SUCCESS;
+}
+
+int cuCtxPopCurrent(CUcontext *context) {
+  *context = fake_cuda.stack[--fake_cuda.depth];
+  return CUDA_SUCCESS;
+}
+
+int cuCtxSynchronize(void) {
+  ++fake_cuda.synchronized;
+  return result("cuCtxSynchronize");
+}
+
+int cuLibraryLoadData(CUlibrary *loaded, const void *code, void *jit_options, void **jit_values, uint32_t num_jit,
+                      void *options, void **values, uint32_t num_options) {
+  if (!code || jit_options || jit_values || num_jit || options || values || num_options)
+    return 1;
+  *loaded = result("cuLibraryLoadData") == CUDA_SUCCESS ? (CUlibrary)&library : NULL;
+  fake_cuda.libraries += *loaded != NULL;
+  return result("cuLibraryLoadData");
+}
+
+int cuLibraryUnload(CUlibrary unloaded) {
+  fake_cuda.libraries -= unloaded == (CUlibrary)&library;
+  return CUDA_SUCCESS;
+}
+
+int cuLibraryGetKernel(CUkernel *kernel, CUlibrary loaded, const char *name) {
+  for (int i = 0; i < NUM_KERNELS && loaded; ++i)
+    if (strcmp(kernels[i], name) == 0)
+      return *kernel = (CUkernel)&kernels[i], CUDA_SUCCESS;
+  return 500;
+}
+
+int cuKernelSetAttribute(int attribute, int value, CUkernel kernel, CUdevice device) {
+  (void)kernel;
+  (void)device;
+  fake_cuda.dynamic_bytes = attribute == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES ? value : -1;
+  return CUDA_SUCCESS;
+}
+
+int cuMemAlloc(CUdeviceptr *memory, size_t bytes) {
+  if (result("cuMemAlloc"))
+    return result("cuMemAlloc");
+  *memory = (CUdeviceptr)(uintptr_t)malloc(bytes);
+  ++fake_cuda.allocations;
+  return CUDA_SUCCESS;
+}
+
+int cuMemFree(CUdeviceptr memory) {
+  free((void *)(uintptr_t)memory);
+  --fake_cuda.allocations;
+  return CUDA_SUCCESS;
+}
+
+int cuMemcpyHtoD(CUdeviceptr to, const void *from, size_t bytes) {
+  memcpy((void *)(uintptr_t)to, from, bytes);
+  return CUDA_SUCCESS;
+}
+
+int cuMemcpyDtoHAsync(void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
+  (void)stream;
+  memcpy(to, (const void *)(uintptr_t)from, bytes);
+  return CUDA_SUCCESS;
+}
+
+int cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
+  (void)stream;
+  memcpy((void *)(uintptr_t)to, (const void *)(uintptr_t)from, bytes);
+  return CUDA_SUCCESS;
+}
+
+int cuStreamSynchronize(CUstream stream) {
+  (void)stream;
+  ++fake_cuda.synchronized;
+  return result("cuStreamSynchronize");
+}
+
+int cuPointerGetAttribute(void *value, int attribute, CUdeviceptr address) {
+  const void *pointer = (const void *)(uintptr_t)address;
+  if (pointer == fake_cuda.of_host)
+    return 1;
+  if (attribute == CU_POINTER_ATTRIBUTE_MEMORY_TYPE)
+    *(unsigned *)value = pointer == fake_cuda.pinned ? 1 : CU_MEMORYTYPE_DEVICE;
+  else if (attribute == CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL)
+    *(int *)value = pointer == fake_cuda.on_other_device;
+  else
+    *(unsigned *)value = 0;
+  return CUDA_SUCCESS;
+}
+
+int cuLaunchKernelEx(const CUlaunchConfig *config, CUkernel kernel, void **arguments, void **extra) {
+  if (extra || fake_cuda.depth == 0)
+    return 1;
+  fake_cuda.config = *config;
+  fake_cuda.cluster = config->numAttrs ? config->attrs[0].value.clusterDim.x : 0;
+  fake_cuda.kernel = *(const char *const *)kernel;
+  fake_cuda.first_argument = *(void **)arguments[0];
+  ++fake_cuda.launches;
+  if (strcmp(fake_cuda.kernel, "descent_write") == 0)
+    memcpy(*(void **)arguments[0], arguments[2], (size_t)*(int32_t *)arguments[1] * sizeof(uint64_t));
+  return result("cuLaunchKernelEx");
+}

@@ -1,0 +1,32 @@
+/* A driver of CUDA with two devices that have no memory of their own and run no kernels: what is asked of it is looked
+ * at by tests, and can be made to fail. */
+#ifndef DESCENT_TEST_RUNTIME_FAKECUDA_H
+#define DESCENT_TEST_RUNTIME_FAKECUDA_H
+
+#include "Cuda/Driver.h"
+
+#include <stdbool.h>
+
+enum { FAKE_DEVICES = 2, FAKE_DEPTH = 8 };
+
+typedef struct fake_cuda_state {
+  int version;
+  int fails;           /* with this, what `failing` names */
+  const char *failing; /* a function of the driver */
+  int depth;           /* of the thread's contexts */
+  CUcontext stack[FAKE_DEPTH];
+  int retained, libraries, allocations; /* and not given back */
+  int launches, synchronized;
+  CUlaunchConfig config; /* of the last launch, with the number of blocks in its cluster */
+  uint32_t cluster;
+  const char *kernel;
+  void *first_argument;
+  int dynamic_bytes; /* that a kernel may ask for */
+  const void *on_other_device, *of_host, *pinned;
+} fake_cuda_state;
+
+extern fake_cuda_state fake_cuda;
+
+CUcontext fake_context(int device);
+
+#endif
