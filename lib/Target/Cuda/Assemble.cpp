@@ -53,13 +53,13 @@ LogicalResult Assembly::assemble(CompiledKernels &kernels) {
   return success();
 }
 
-/// Doubles the limits of kernels that spill; whether there were any.
+/// Raises the limits of kernels that spill; whether there were any.
 bool Assembly::widen(CompiledKernels &kernels) {
   bool changes = false;
   for (const KernelUse &use : uses) {
-    if (!use.spillBytes || use.limit >= mostRegisters)
+    if (!(use.spillBytes || use.stackBytes) || use.limit >= mostRegisters)
       continue;
-    kernels.setLimit(use.name, std::min(2 * use.limit, mostRegisters));
+    kernels.setLimit(use.name, std::min(use.limit + (use.limit < 128 ? 8 : 32), mostRegisters));
     changes = true;
   }
   return changes;
