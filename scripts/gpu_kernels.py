@@ -37,9 +37,9 @@ HEAD = f"""# Kernels of the library
 
 What `scripts/gpu_kernels.py` finds when it assembles every rule of the library for {", ".join(CHIPS)}; numbers stand
 in this order, once where they agree. No device takes part: nothing here says how fast a kernel is. The same command
-with `--check` is a test: no kernel spills or has a stack, none takes more registers than it is allowed ({MOST_REGISTERS}
-in sweeps, {MOST_STOCHASTIC} where they round by chance), ptxas warns of no serialized matrix instruction, all library
-functions are linked, and kernels that sweep over matrices access 16 bytes at once.
+with `--check` is a test: no kernel spills or has a stack, none takes more registers than it is allowed
+({MOST_REGISTERS} in sweeps, {MOST_STOCHASTIC} where they round by chance), ptxas warns of no serialized matrix
+instruction, all library functions are linked, and kernels that sweep over matrices access 16 bytes at once.
 
 """
 
