@@ -1,7 +1,8 @@
 """lit's configuration. The site configuration in the build directory loads it.
 
 Substitutions beside the tools' names: %cc and %cxx, the compilers; %runtime_lib, what generated code links;
-%include, the folder of descent/Runtime/descent.h; %optimizers, the library of rules; %python, with NumPy.
+%include, the folder of descent/Runtime/descent.h; %simulate, which makes a program that launches the kernels of LLVM
+IR under the simulator; %optimizers, the library of rules; %python, with NumPy.
 """
 
 import os
@@ -44,6 +45,10 @@ for name, value in {
     "%cxx": os.path.join(config.llvm_tools, "clang++") + compile_flags,
     "%runtime_lib": str(build / "lib" / "libdescent_runtime.a"),
     "%include": str(source / "include"),
+    "%simulate": f"{os.path.join(config.llvm_tools, 'clang')}{compile_flags} -O1 -rdynamic -Wno-override-module"
+                 f" -I{source / 'lib' / 'Runtime' / 'Simulator'}"
+                 f" {source / 'examples' / 'simulator' / 'launch.c'}"
+                 f" {build / 'lib' / 'libdescent_simulator.a'} -lm -x ir",
     "%optimizers": str(source / "lib" / "Optimizers"),
     "%python": python,
 }.items():

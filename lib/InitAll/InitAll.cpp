@@ -7,6 +7,7 @@
 #include "descent/Dialect/Plan/Transforms/Passes.h"
 #include "descent/Target/Cpu/Cpu.h"
 #include "descent/Target/Cuda/Cuda.h"
+#include "descent/Target/Simulator/Simulator.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -30,5 +31,6 @@ void descent::registerAllPasses() {
   registerDescentTransformsPasses();
   registerDescentTransformsPipelines();
   plan::registerDescentPlanPasses();
+  registerSimulatorPipelines();
   mlir::registerTransformsPasses();
 }

@@ -30,5 +30,6 @@ void test_scratch(void);
 void test_tiles(void);
 void test_grids(void);
 void test_threads(void);
+void test_simulator(void);
 
 #endif

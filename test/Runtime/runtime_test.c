@@ -46,5 +46,6 @@ int main(void) {
   test_grids();
   test_threads();
   test_cuda();
+  test_simulator();
   return failed_tests() > 0;
 }

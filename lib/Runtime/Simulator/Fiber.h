@@ -18,6 +18,9 @@ void descent_fiber_start(descent_fiber *fiber, void (*body)(void *), void *argum
 /* Runs the fiber until it yields or its body returns; false once it has returned. */
 bool descent_fiber_resume(descent_fiber *fiber);
 
+/* Whether these bytes lie on the fiber's stack. */
+bool descent_fiber_owns(const descent_fiber *fiber, const void *address, size_t bytes);
+
 /* From within a body: back to whoever resumed it. */
 void descent_fiber_yield(descent_fiber *fiber);
 

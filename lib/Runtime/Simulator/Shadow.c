@@ -3,31 +3,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a reader that is one of several: in this block since the last barrier, or in several blocks of the launch. */
-static const uint32_t SEVERAL_THREADS = UINT32_C(1) << 31;
-static const uint32_t SEVERAL_BLOCKS = UINT32_C(1) << 30;
-static const uint32_t THREAD = (UINT32_C(1) << 30) - 1;
+/* Two bits above a thread id. Of a writer: the content. Of a reader: which others read since they were last ordered. */
+enum { FLAGS_SHIFT = 30 };
+static const uint32_t THREAD = (UINT32_C(1) << FLAGS_SHIFT) - 1;
+enum { ONE_READER, SEVERAL_LANES, SEVERAL_WARPS, SEVERAL_BLOCKS };
 
-/* A stamp of 0 is no access. */
-struct descent_sim_cell {
+/* Some bytes that were always accessed together. A stamp of 0 is no access. */
+typedef struct cell {
+  uint32_t writer, reader; /* thread ids and flags */
   uint32_t write_stamp, read_stamp;
-  uint32_t writer, reader; /* threads; the reader with the flags above */
-  uint16_t write_epoch, read_epoch;
-  bool allowed, written;
-};
+  uint32_t write_time, read_time;
+  const char *write_where, *read_where;
+} cell;
 
-enum { PAGE_BITS = 10, PAGE = 1 << PAGE_BITS };
+/* Cells stand for as many bytes as all accesses of a page so far were multiples of: pages split theirs as they must. */
+enum { PAGE_BITS = 10, PAGE = 1 << PAGE_BITS, LARGEST_UNIT_BITS = 4, CACHE = 64 };
 
 typedef struct page {
   uintptr_t number; /* address >> PAGE_BITS */
   struct page *next;
-  descent_sim_cell cells[PAGE];
+  unsigned unit_bits; /* a cell stands for 1 << unit_bits bytes */
+  cell *cells;
 } page;
 
 struct descent_shadow {
   page **buckets;
   size_t num_buckets, num_pages; /* a power of two */
-  page *last;                    /* the one used last */
+  page *cache[CACHE];            /* by the number's last bits */
 };
 
 static size_t bucket_of(const descent_shadow *shadow, uintptr_t number) {
@@ -35,48 +37,89 @@ static size_t bucket_of(const descent_shadow *shadow, uintptr_t number) {
 }
 
 static page *find_page(descent_shadow *shadow, uintptr_t number) {
-  if (shadow->last && shadow->last->number == number)
-    return shadow->last;
+  page **cached = &shadow->cache[number % CACHE];
+  if (*cached && (*cached)->number == number)
+    return *cached;
   page *found = shadow->buckets[bucket_of(shadow, number)];
   while (found && found->number != number)
     found = found->next;
   if (found)
-    shadow->last = found;
+    *cached = found;
   return found;
 }
 
 static bool grow(descent_shadow *shadow) {
-  descent_shadow larger = {calloc(shadow->num_buckets * 2, sizeof(page *)), shadow->num_buckets * 2, 0, NULL};
-  if (!larger.buckets)
+  const size_t before = shadow->num_buckets;
+  page **old = shadow->buckets, **larger = calloc(before * 2, sizeof(page *));
+  if (!larger)
     return false;
-  for (size_t b = 0; b < shadow->num_buckets; ++b)
-    for (page *at = shadow->buckets[b], *next; at; at = next) {
+  shadow->buckets = larger;
+  shadow->num_buckets = before * 2;
+  for (size_t b = 0; b < before; ++b)
+    for (page *at = old[b], *next; at; at = next) {
       next = at->next;
-      page **place = &larger.buckets[bucket_of(&larger, at->number)];
+      page **place = &larger[bucket_of(shadow, at->number)];
       at->next = *place;
       *place = at;
     }
-  free(shadow->buckets);
-  shadow->buckets = larger.buckets;
-  shadow->num_buckets = larger.num_buckets;
+  free(old);
   return true;
 }
 
 static page *make_page(descent_shadow *shadow, uintptr_t number) {
   page *found = find_page(shadow, number);
-  if (found)
+  if (found || (shadow->num_pages >= shadow->num_buckets && !grow(shadow)))
     return found;
-  if (shadow->num_pages >= shadow->num_buckets && !grow(shadow))
-    return NULL;
   found = calloc(1, sizeof(page));
-  if (!found)
+  cell *cells = calloc(PAGE >> LARGEST_UNIT_BITS, sizeof(cell));
+  if (!found || !cells) {
+    free(found);
+    free(cells);
     return NULL;
+  }
   page **place = &shadow->buckets[bucket_of(shadow, number)];
-  found->number = number;
-  found->next = *place;
+  *found = (page){number, *place, LARGEST_UNIT_BITS, cells};
   *place = found;
   ++shadow->num_pages;
   return found;
+}
+
+static void free_page(page *at) {
+  free(at->cells);
+  free(at);
+}
+
+static void remove_page(descent_shadow *shadow, uintptr_t number) {
+  page **place = &shadow->buckets[bucket_of(shadow, number)];
+  while (*place && (*place)->number != number)
+    place = &(*place)->next;
+  if (!*place)
+    return;
+  page *found = *place;
+  *place = found->next;
+  if (shadow->cache[number % CACHE] == found)
+    shadow->cache[number % CACHE] = NULL;
+  --shadow->num_pages;
+  free_page(found);
+}
+
+/* Splits cells so that some begin at both addresses. */
+static bool split_cells(page *at, uintptr_t begin, uintptr_t end) {
+  unsigned wanted = at->unit_bits;
+  while ((begin | end) & ((UINT64_C(1) << wanted) - 1))
+    --wanted;
+  const unsigned finer = at->unit_bits - wanted;
+  if (finer == 0)
+    return true;
+  cell *cells = malloc((PAGE >> wanted) * sizeof(cell));
+  if (!cells)
+    return false;
+  for (size_t i = 0; i < PAGE >> wanted; ++i)
+    cells[i] = at->cells[i >> finer];
+  free(at->cells);
+  at->cells = cells;
+  at->unit_bits = wanted;
+  return true;
 }
 
 descent_shadow *descent_shadow_create(void) {
@@ -97,120 +140,158 @@ void descent_shadow_destroy(descent_shadow *shadow) {
   for (size_t b = 0; b < shadow->num_buckets; ++b)
     for (page *at = shadow->buckets[b], *next; at; at = next) {
       next = at->next;
-      free(at);
+      free_page(at);
     }
   free(shadow->buckets);
   free(shadow);
 }
 
-bool descent_shadow_allow(descent_shadow *shadow, const void *begin, int64_t bytes, bool written) {
-  const uintptr_t first = (uintptr_t)begin, end = first + (uintptr_t)bytes;
-  for (uintptr_t at = first; at < end; ++at) {
+/* The part of [at, end) that lies in the page of `at`. */
+static uintptr_t end_in_page(uintptr_t at, uintptr_t end) {
+  const uintptr_t page_end = ((at >> PAGE_BITS) + 1) << PAGE_BITS;
+  return end < page_end ? end : page_end;
+}
+
+static cell *cell_at(page *of, uintptr_t at) { return &of->cells[(at & (PAGE - 1)) >> of->unit_bits]; }
+
+bool descent_shadow_set(descent_shadow *shadow, const void *begin, int64_t bytes, descent_sim_content content) {
+  const uintptr_t end = (uintptr_t)begin + (uintptr_t)bytes;
+  for (uintptr_t at = (uintptr_t)begin, stop; at < end; at = stop) {
+    stop = end_in_page(at, end);
+    if (content == DESCENT_SIM_NOTHING && stop - at == PAGE)
+      remove_page(shadow, at >> PAGE_BITS);
+    if (content == DESCENT_SIM_NOTHING && !find_page(shadow, at >> PAGE_BITS))
+      continue;
     page *found = make_page(shadow, at >> PAGE_BITS);
-    if (!found)
+    if (!found || !split_cells(found, at, stop))
       return false;
-    found->cells[at & (PAGE - 1)] = (descent_sim_cell){.allowed = true, .written = written};
+    const cell fresh = {.writer = (uint32_t)content << FLAGS_SHIFT};
+    for (cell *each = cell_at(found, at), *last = cell_at(found, stop - 1); each <= last; ++each)
+      *each = fresh;
   }
   return true;
 }
 
+descent_sim_content descent_shadow_content(descent_shadow *shadow, const void *address) {
+  page *found = find_page(shadow, (uintptr_t)address >> PAGE_BITS);
+  return found ? (descent_sim_content)(cell_at(found, (uintptr_t)address)->writer >> FLAGS_SHIFT) : DESCENT_SIM_NOTHING;
+}
+
+bool descent_shadow_allow(descent_shadow *shadow, const void *begin, int64_t bytes, bool written) {
+  return descent_shadow_set(shadow, begin, bytes, written ? DESCENT_SIM_DATA : DESCENT_SIM_FRESH);
+}
+
 void descent_shadow_forbid(descent_shadow *shadow, const void *begin, int64_t bytes) {
-  const uintptr_t first = (uintptr_t)begin, end = first + (uintptr_t)bytes;
-  for (uintptr_t at = first; at < end; ++at) {
-    page *found = find_page(shadow, at >> PAGE_BITS);
-    if (found)
-      found->cells[at & (PAGE - 1)] = (descent_sim_cell){0};
-  }
+  (void)descent_shadow_set(shadow, begin, bytes, DESCENT_SIM_NOTHING);
 }
 
-/* Whether nothing orders the actor and an earlier access of this launch: another block's, or another thread's since the
- * last barrier. */
-static bool is_unordered(descent_sim_actor actor, uint32_t other, uint16_t epoch, bool several_threads) {
-  if (other / actor.threads != actor.thread / actor.threads)
-    return true;
-  return epoch == (uint16_t)actor.epoch && (other != actor.thread || several_threads);
-}
+static uint32_t block_of(uint32_t thread) { return thread >> 10; }
+static uint32_t warp_of(uint32_t thread) { return thread >> 5; }
 
-static bool races_with_write(const descent_sim_cell *cell, descent_sim_actor actor) {
-  return cell->write_stamp == actor.stamp && is_unordered(actor, cell->writer, cell->write_epoch, false);
-}
-
-static bool races_with_reads(const descent_sim_cell *cell, descent_sim_actor actor) {
-  if (cell->read_stamp != actor.stamp)
+/* Whether earlier accesses of this launch, the last by `other` at `time`, are ordered before those of the actor. */
+static bool is_ordered(const descent_sim_actor *actor, uint32_t other, uint32_t several, uint32_t time) {
+  if (several == SEVERAL_BLOCKS || block_of(other) != block_of(actor->thread))
     return false;
-  return (cell->reader & SEVERAL_BLOCKS) ||
-         is_unordered(actor, cell->reader & THREAD, cell->read_epoch, cell->reader & SEVERAL_THREADS);
+  if (time < actor->block_since)
+    return true;
+  if (several == SEVERAL_WARPS || warp_of(other) != warp_of(actor->thread))
+    return false;
+  return time < actor->warp_since || (several == ONE_READER && other == actor->thread);
 }
 
-static void remember_read(descent_sim_cell *cell, descent_sim_actor actor) {
-  uint32_t flags = 0;
-  if (cell->read_stamp == actor.stamp) {
-    const uint32_t before = cell->reader & THREAD;
-    flags = cell->reader & SEVERAL_BLOCKS;
-    if (before / actor.threads != actor.thread / actor.threads)
-      flags |= SEVERAL_BLOCKS;
-    else if (cell->read_epoch == (uint16_t)actor.epoch)
-      flags |= (cell->reader & SEVERAL_THREADS) | (before != actor.thread ? SEVERAL_THREADS : 0);
+static bool races_with_write(const cell *at, const descent_sim_actor *actor) {
+  return at->write_stamp == actor->stamp && !is_ordered(actor, at->writer & THREAD, ONE_READER, at->write_time);
+}
+
+static bool races_with_reads(const cell *at, const descent_sim_actor *actor) {
+  return at->read_stamp == actor->stamp &&
+         !is_ordered(actor, at->reader & THREAD, at->reader >> FLAGS_SHIFT, at->read_time);
+}
+
+/* Who reads now stands for those whose reads are ordered before. Whatever is ordered after the one is after the others
+ * too. */
+static void remember_read(cell *at, const descent_sim_actor *actor) {
+  uint32_t several = ONE_READER;
+  if (races_with_reads(at, actor)) {
+    const uint32_t before = at->reader & THREAD, now = actor->thread;
+    several = block_of(before) != block_of(now) ? SEVERAL_BLOCKS
+              : warp_of(before) != warp_of(now) ? SEVERAL_WARPS
+                                                : SEVERAL_LANES;
+    if (at->reader >> FLAGS_SHIFT > several)
+      several = at->reader >> FLAGS_SHIFT;
   }
-  cell->read_stamp = actor.stamp;
-  cell->reader = actor.thread | flags;
-  cell->read_epoch = (uint16_t)actor.epoch;
+  at->read_stamp = actor->stamp;
+  at->reader = actor->thread | several << FLAGS_SHIFT;
+  at->read_time = actor->now;
+  at->read_where = actor->where;
 }
 
-static descent_sim_finding visit(descent_sim_cell *cell, descent_sim_actor actor, bool store) {
-  descent_sim_finding finding = {DESCENT_SIM_FINE, NULL, 0, false};
-  if (!cell->allowed) {
-    finding.fault = DESCENT_SIM_OUTSIDE;
-  } else if (races_with_write(cell, actor)) {
-    finding.fault = store ? DESCENT_SIM_WRITE_RACE : DESCENT_SIM_READ_RACE;
-    finding.other = cell->writer;
-  } else if (store && races_with_reads(cell, actor)) {
-    finding.fault = DESCENT_SIM_OVERWRITE_RACE;
-    finding.other = cell->reader & THREAD;
-    finding.several = (cell->reader & ~THREAD) != 0;
-  } else if (!store && !cell->written) {
-    finding.fault = DESCENT_SIM_UNWRITTEN;
-  } else if (store) {
-    cell->write_stamp = actor.stamp;
-    cell->writer = actor.thread;
-    cell->write_epoch = (uint16_t)actor.epoch;
-    cell->written = true;
-  } else {
-    remember_read(cell, actor);
+/* All earlier accesses are ordered before it, so nothing more needs to be known of them. */
+static void remember_write(cell *at, const descent_sim_actor *actor) {
+  at->write_stamp = actor->stamp;
+  at->writer = actor->thread | (uint32_t)DESCENT_SIM_DATA << FLAGS_SHIFT;
+  at->write_time = actor->now;
+  at->write_where = actor->where;
+  at->read_stamp = 0;
+}
+
+static descent_sim_fault check_cell(const cell *at, const descent_sim_actor *actor, bool store) {
+  const descent_sim_content content = (descent_sim_content)(at->writer >> FLAGS_SHIFT);
+  if (content == DESCENT_SIM_NOTHING)
+    return DESCENT_SIM_OUTSIDE;
+  if (content == DESCENT_SIM_FIXED)
+    return store ? DESCENT_SIM_CONSTANT : DESCENT_SIM_FINE;
+  if (races_with_write(at, actor))
+    return store ? DESCENT_SIM_WRITE_RACE : DESCENT_SIM_READ_RACE;
+  if (store)
+    return races_with_reads(at, actor) ? DESCENT_SIM_OVERWRITE_RACE : DESCENT_SIM_FINE;
+  return content == DESCENT_SIM_FRESH ? DESCENT_SIM_UNWRITTEN : DESCENT_SIM_FINE;
+}
+
+static descent_sim_finding make_finding(descent_sim_fault fault, uintptr_t byte, const cell *at) {
+  descent_sim_finding finding = {fault, byte, 0, NULL};
+  if (fault == DESCENT_SIM_READ_RACE || fault == DESCENT_SIM_WRITE_RACE) {
+    finding.other = at->writer & THREAD;
+    finding.other_where = at->write_where;
+  } else if (fault == DESCENT_SIM_OVERWRITE_RACE) {
+    finding.other = at->reader & THREAD;
+    finding.other_where = at->read_where;
   }
   return finding;
 }
 
-descent_sim_finding descent_shadow_access(descent_shadow *shadow, descent_sim_actor actor, const void *address,
-                                          int64_t bytes, bool store) {
-  static descent_sim_cell nowhere; /* of what no page knows: not allowed */
-  descent_sim_finding finding = {DESCENT_SIM_FINE, NULL, 0, false};
-  for (int64_t i = 0; i < bytes && finding.fault == DESCENT_SIM_FINE; ++i) {
-    const uintptr_t at = (uintptr_t)address + (uintptr_t)i;
-    page *found = find_page(shadow, at >> PAGE_BITS);
-    finding = visit(found ? &found->cells[at & (PAGE - 1)] : &nowhere, actor, store);
-    finding.byte = (const char *)address + i;
-  }
-  return finding;
-}
-
-descent_sim_cell *descent_cells_create(int64_t bytes) { return calloc((size_t)bytes + 1, sizeof(descent_sim_cell)); }
-
-void descent_cells_forget(descent_sim_cell *cells, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; ++i)
-    cells[i] = (descent_sim_cell){.allowed = true};
-}
-
-descent_sim_finding descent_cells_access(descent_sim_cell *cells, const char *begin, int64_t size,
-                                         descent_sim_actor actor, const void *address, int64_t bytes, bool store) {
-  descent_sim_finding finding = {DESCENT_SIM_FINE, NULL, 0, false};
-  const uintptr_t place = (uintptr_t)address - (uintptr_t)begin;
-  for (int64_t i = 0; i < bytes && finding.fault == DESCENT_SIM_FINE; ++i) {
-    if (place + (uintptr_t)i >= (uintptr_t)size)
-      finding.fault = DESCENT_SIM_OUTSIDE;
+/* The part of an access that lies in one page. */
+static descent_sim_finding access_page(page *of, const descent_sim_actor *actor, uintptr_t begin, uintptr_t end,
+                                       bool store) {
+  if (!split_cells(of, begin, end))
+    return make_finding(DESCENT_SIM_NO_MEMORY, begin, NULL);
+  cell *last = cell_at(of, end - 1);
+  for (cell *at = cell_at(of, begin); at <= last; ++at) {
+    const descent_sim_fault fault = check_cell(at, actor, store);
+    if (fault != DESCENT_SIM_FINE)
+      return make_finding(fault, begin, at);
+    begin += (uintptr_t)1 << of->unit_bits;
+    if (at->writer >> FLAGS_SHIFT == DESCENT_SIM_FIXED)
+      continue;
+    if (store)
+      remember_write(at, actor);
     else
-      finding = visit(&cells[place + (uintptr_t)i], actor, store);
-    finding.byte = (const char *)address + i;
+      remember_read(at, actor);
   }
-  return finding;
+  return make_finding(DESCENT_SIM_FINE, 0, NULL);
+}
+
+descent_sim_finding descent_shadow_access(descent_shadow *shadow, const descent_sim_actor *actor, const void *address,
+                                          int64_t bytes, bool store) {
+  const uintptr_t end = (uintptr_t)address + (uintptr_t)bytes;
+  for (uintptr_t at = (uintptr_t)address, stop; at < end; at = stop) {
+    stop = end_in_page(at, end);
+    page *found = find_page(shadow, at >> PAGE_BITS);
+    if (!found)
+      return make_finding(DESCENT_SIM_OUTSIDE, at, NULL);
+    const descent_sim_finding finding = access_page(found, actor, at, stop, store);
+    if (finding.fault != DESCENT_SIM_FINE)
+      return finding;
+  }
+  return make_finding(DESCENT_SIM_FINE, 0, NULL);
 }

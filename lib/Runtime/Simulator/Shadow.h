@@ -1,5 +1,5 @@
-/* What is known of each byte of memory that kernels work on: whether a kernel may touch it, whether it was ever
- * written, and who read and wrote it last. */
+/* What is known of memory that kernels work on: whether a kernel may touch it, whether it was ever written, and who
+ * read and wrote it last. */
 #ifndef DESCENT_LIB_RUNTIME_SIMULATOR_SHADOW_H
 #define DESCENT_LIB_RUNTIME_SIMULATOR_SHADOW_H
 
@@ -7,49 +7,63 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Who makes an access. Barriers of a block part its time into epochs: accesses in different epochs are ordered. */
+/* A thread of a launch: its block, then 10 bits for its place in the block. A warp is 32 neighbours. */
+static inline uint32_t descent_sim_thread_id(int64_t block, int64_t thread) {
+  return (uint32_t)block << 10 | (uint32_t)thread;
+}
+
+/* Who makes an access. A block's clock advances at each barrier of the block or of one of its warps. */
 typedef struct descent_sim_actor {
-  uint32_t stamp;   /* of the launch; of workgroup memory, of the block's run */
-  uint32_t thread;  /* in the whole launch */
-  uint32_t threads; /* of a block */
-  uint32_t epoch;
+  uint32_t stamp;       /* of the launch, not 0 */
+  uint32_t thread;      /* a thread id */
+  uint32_t now;         /* the block's clock */
+  uint32_t block_since; /* what the block did before is ordered */
+  uint32_t warp_since;  /* what the warp did before is ordered */
+  const char *where;    /* the operation */
 } descent_sim_actor;
 
 typedef enum descent_sim_fault {
   DESCENT_SIM_FINE = 0,
-  DESCENT_SIM_OUTSIDE,       /* no byte of any buffer */
-  DESCENT_SIM_UNWRITTEN,     /* read before anything was written there */
-  DESCENT_SIM_READ_RACE,     /* another thread wrote it, and nothing orders the two */
-  DESCENT_SIM_WRITE_RACE,    /* as above, for two writes */
-  DESCENT_SIM_OVERWRITE_RACE /* another thread reads it, and nothing orders the two */
+  DESCENT_SIM_OUTSIDE,        /* no byte of any buffer */
+  DESCENT_SIM_CONSTANT,       /* written, but constant */
+  DESCENT_SIM_UNWRITTEN,      /* read before anything was written there */
+  DESCENT_SIM_READ_RACE,      /* another thread wrote it, and nothing orders the two */
+  DESCENT_SIM_WRITE_RACE,     /* as above, for two writes */
+  DESCENT_SIM_OVERWRITE_RACE, /* another thread reads it, and nothing orders the two */
+  DESCENT_SIM_NO_MEMORY       /* to remember the access */
 } descent_sim_fault;
 
-/* The first byte of an access that is at fault, and the thread that it is at odds with. */
+/* The first byte of an access that is at fault, and the access that it is at odds with. */
 typedef struct descent_sim_finding {
   descent_sim_fault fault;
-  const char *byte;
-  uint32_t other; /* thread in the whole launch, of a race */
-  bool several;   /* the other is one of several */
+  uintptr_t byte;
+  uint32_t other;          /* thread id, of a race */
+  const char *other_where; /* of a race */
 } descent_sim_finding;
 
-typedef struct descent_sim_cell descent_sim_cell;
 typedef struct descent_shadow descent_shadow;
 
 descent_shadow *descent_shadow_create(void);
 void descent_shadow_destroy(descent_shadow *shadow);
+
+typedef enum descent_sim_content {
+  DESCENT_SIM_NOTHING = 0, /* no kernel may touch it */
+  DESCENT_SIM_FRESH = 1,   /* memory that was not written yet */
+  DESCENT_SIM_DATA = 2,
+  DESCENT_SIM_FIXED = 3 /* may be read only */
+} descent_sim_content;
+
+/* What bytes hold from now on; who accessed them before is forgotten. False without memory. */
+bool descent_shadow_set(descent_shadow *shadow, const void *begin, int64_t bytes, descent_sim_content content);
+
+descent_sim_content descent_shadow_content(descent_shadow *shadow, const void *address);
 
 /* From now on kernels may touch these bytes; `written` tells whether they hold something. False without memory. */
 bool descent_shadow_allow(descent_shadow *shadow, const void *begin, int64_t bytes, bool written);
 void descent_shadow_forbid(descent_shadow *shadow, const void *begin, int64_t bytes);
 
 /* Checks an access, and remembers it. */
-descent_sim_finding descent_shadow_access(descent_shadow *shadow, descent_sim_actor actor, const void *address,
+descent_sim_finding descent_shadow_access(descent_shadow *shadow, const descent_sim_actor *actor, const void *address,
                                           int64_t bytes, bool store);
-
-/* The same of memory that is all of one piece, with a cell a byte: workgroup memory. */
-descent_sim_cell *descent_cells_create(int64_t bytes);
-void descent_cells_forget(descent_sim_cell *cells, int64_t bytes);
-descent_sim_finding descent_cells_access(descent_sim_cell *cells, const char *begin, int64_t size,
-                                         descent_sim_actor actor, const void *address, int64_t bytes, bool store);
 
 #endif

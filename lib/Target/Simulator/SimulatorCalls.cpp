@@ -1,53 +1,61 @@
 #include "SimulatorCalls.h"
 
-#include "mlir/IR/SymbolTable.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace descent;
 
 LLVM::LLVMFuncOp SimulatorCalls::declare(StringRef name, Type result, TypeRange arguments) {
-  if (auto known = SymbolTable::lookupSymbolIn(module, name))
-    return cast<LLVM::LLVMFuncOp>(known);
-  OpBuilder b = OpBuilder::atBlockBegin(&module->getRegion(0).front());
-  SmallVector<Type> types(arguments);
-  return LLVM::LLVMFuncOp::create(b, module->getLoc(), name, LLVM::LLVMFunctionType::get(result, types));
+  if (auto known = symbols.lookup<LLVM::LLVMFuncOp>(name))
+    return known;
+  OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+  auto type = LLVM::LLVMFunctionType::get(result, llvm::to_vector(arguments));
+  auto function = LLVM::LLVMFuncOp::create(b, module.getLoc(), name, type);
+  symbols.insert(function);
+  return function;
 }
 
-/// "vector.store at muon.mlir:12:3".
-static std::string describe(Operation *op) {
+/// "muon.mlir:12:3": the first place in a file.
+static std::string describe(Location location) {
   std::string place = "an unknown place";
-  op->getLoc()->walk([&](Location location) {
-    auto file = dyn_cast<FileLineColLoc>(location);
+  location->walk([&](Location part) {
+    auto file = dyn_cast<FileLineColLoc>(part);
     if (!file)
       return WalkResult::advance();
     place = llvm::formatv("{0}:{1}:{2}", file.getFilename().strref(), file.getLine(), file.getColumn());
     return WalkResult::interrupt();
   });
-  return (op->getName().getStringRef() + " at " + place).str();
+  return place;
 }
 
-Value SimulatorCalls::createText(ImplicitLocOpBuilder &b, Operation *op) {
-  std::string text = describe(op);
-  LLVM::GlobalOp &global = texts[text];
-  if (!global) {
-    OpBuilder atBegin = OpBuilder::atBlockBegin(&module->getRegion(0).front());
-    std::string zeroTerminated = text + '\0';
-    auto type = LLVM::LLVMArrayType::get(b.getI8Type(), zeroTerminated.size());
-    std::string name = llvm::formatv("descent_sim_text_{0}", texts.size());
-    global = LLVM::GlobalOp::create(atBegin, op->getLoc(), type, /*isConstant=*/true, LLVM::Linkage::Internal, name,
-                                    atBegin.getStringAttr(zeroTerminated));
-  }
-  return LLVM::AddressOfOp::create(b, global);
+LLVM::GlobalOp SimulatorCalls::createText(Operation *op) {
+  LLVM::GlobalOp &global = texts[op];
+  if (global)
+    return global;
+  // Operations that a compiler made of one line are counted: "vector.store #2 at muon.mlir:12:3".
+  StringRef name = op->getName().getStringRef();
+  std::string place = describe(op->getLoc());
+  auto kernel = op->getParentOfType<FunctionOpInterface>();
+  unsigned times = ++timesSeen[(kernel.getName() + name + place).str()];
+  std::string number = times > 1 ? llvm::formatv(" #{0}", times).str() : "";
+  std::string text = llvm::formatv("{0}{1} at {2}", name, number, place).str() + '\0';
+  OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), text.size());
+  global = LLVM::GlobalOp::create(b, op->getLoc(), type, /*isConstant=*/true, LLVM::Linkage::Internal, kText,
+                                  b.getStringAttr(text));
+  symbols.insert(global);
+  return global;
 }
 
-Value SimulatorCalls::create(ImplicitLocOpBuilder &b, StringRef function, Type result, Operation *op,
-                             ValueRange arguments) {
-  auto pointer = LLVM::LLVMPointerType::get(b.getContext());
-  Value self = LLVM::CallOp::create(b, declare(kSelf, pointer, {}), ValueRange()).getResult();
-  SmallVector<Value> all = {self, createText(b, op)};
-  llvm::append_range(all, arguments);
+Value SimulatorCalls::create(ImplicitLocOpBuilder &b, StringRef function, Type result, ValueRange arguments) {
   Type type = result ? result : Type(LLVM::LLVMVoidType::get(b.getContext()));
-  auto call = LLVM::CallOp::create(b, declare(function, type, ValueRange(all).getTypes()), all);
+  auto call = LLVM::CallOp::create(b, declare(function, type, arguments.getTypes()), arguments);
   return result ? call.getResult() : Value();
+}
+
+Value SimulatorCalls::create(ImplicitLocOpBuilder &b, StringRef function, Type result, Value thread, Operation *op,
+                             ValueRange arguments) {
+  SmallVector<Value> all = {thread, LLVM::AddressOfOp::create(b, createText(op))};
+  llvm::append_range(all, arguments);
+  return create(b, function, result, all);
 }

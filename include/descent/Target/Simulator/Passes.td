@@ -7,10 +7,12 @@ include "mlir/Pass/PassBase.td"
 def SimulatorCheckAccesses : Pass<"simulator-check-accesses", "::mlir::ModuleOp"> {
   let summary = "tell the simulator of every access to memory";
   let description = [{
-    Requires kernels in `gpu.func`. Before each load and store of `memref`, `vector` and `llvm` calls
-    `descent_sim_access` with the address, the number of bytes, whether it is a store and whether memory is the
-    workgroup's, and the place of the operation in the source. Accesses of a thread's private memory are left alone.
-    Guarantees that kernels compute what they did. Fails on an operation with an effect on memory that it does not know.
+    Requires kernels in `gpu.func`. Before each load and store of `memref`, `vector` and `llvm` calls the simulator with
+    the place of the operation in the source: `descent_sim_index` for each index of a memref, or `descent_sim_entry` for
+    the last two of a buffer whose sizes are not constant, and `descent_sim_access` with the address, the number of
+    bytes, the alignment, whether it is a store, and the kind of memory if the type tells. Of a thread's private memory
+    only indices are checked. Guarantees that kernels compute what they did. Leaves operations of `gpu` and `nvvm`
+    alone. Fails on any other operation with an effect on memory.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }
@@ -18,12 +20,14 @@ def SimulatorCheckAccesses : Pass<"simulator-check-accesses", "::mlir::ModuleOp"
 def SimulatorLowerKernels : Pass<"simulator-lower-kernels", "::mlir::ModuleOp"> {
   let summary = "turn kernels into functions that a fiber runs";
   let description = [{
-    Requires kernels in `gpu.func` with a one-dimensional grid of one-dimensional blocks. Turns each into a function of
-    the module that takes the simulator's thread before its own arguments, and an entry `<kernel>_simulated` that takes
-    the thread and the addresses of the arguments, as the simulator calls it. Thread and block numbers are read from the
-    thread; barriers and shuffles are calls. Workgroup memory is the block's, private memory the fiber's stack.
-    Guarantees that nothing of the `gpu` dialect and no memory space is left. Erases the `gpu.module`s. Fails on an
-    operation of the `gpu` or `nvvm` dialect that it does not know.
+    Requires kernels in `gpu.func` with a one-dimensional grid of one-dimensional blocks. Turns each into a function
+    `<kernel>_simulated` of the module, with the signature `descent_sim_kernel`: it takes the simulator's thread and the
+    addresses of the kernel's arguments. Thread and block numbers are read from the thread. Barriers, shuffles and
+    products of a warp are calls of the simulator, where threads wait for each other. Workgroup memory is the block's,
+    private memory the fiber's stack.
+    Guarantees that nothing of the `gpu` and `nvvm` dialects and no memory space is left. Erases the `gpu.module`s,
+    whose constants become the module's. Fails on an operation of these dialects that it does not know, and on functions
+    that are no kernels.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
                            "::mlir::memref::MemRefDialect"];
