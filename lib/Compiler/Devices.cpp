@@ -7,6 +7,7 @@
 #include "descent/Target/Cuda/Cuda.h"
 #include "descent/Target/Gpu/Gpu.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
@@ -29,13 +30,14 @@ LogicalResult descent::checkDeviceOutput(MLIRContext &context, StringRef extensi
   FailureOr<SmallVector<GpuTarget>> devices = getDevices(&context, options);
   if (failed(devices))
     return failure();
-  if (!llvm::is_contained({".ptx", ".cubin", ".fatbin", ".mlir"}, extension))
-    return error(&context) << "--target=" << options.target << " writes .ptx, .cubin, .fatbin or .mlir, found '"
+  SmallVector<StringRef> endings = {".so", ".o", ".s", ".ll", ".mlir"};
+  if (!devices->front().chip.empty())
+    endings.append({".ptx", ".cubin", ".fatbin"});
+  if (!llvm::is_contained(endings, extension))
+    return error(&context) << "--target=" << options.target << " writes "
+                           << llvm::join(ArrayRef(endings).drop_back(), ", ") << " or " << endings.back() << ", found '"
                            << options.output << "'";
-  if (extension != ".mlir" && devices->front().chip.empty())
-    return error(&context) << "--target=" << options.target << " has no code of its own, found '" << options.output
-                           << "'; .mlir shows its kernels";
-  bool isOne = extension != ".fatbin" && (extension != ".mlir" || options.layer == "llvm");
+  bool isOne = llvm::is_contained({".ptx", ".cubin"}, extension) || (extension == ".mlir" && options.layer == "llvm");
   if (isOne && devices->size() > 1)
     return error(&context) << "a " << extension << " file is for one chip, found '" << options.target
                            << "'; choose one, such as " << devices->front().name << ", or write a .fatbin";
@@ -56,6 +58,8 @@ LogicalResult descent::explainForDevices(ModuleOp module, const CompileOptions &
 
 LogicalResult descent::emitDeviceIR(ModuleOp module, const CompileOptions &options) {
   GpuTarget target = findGpuTargets(options.target).front();
+  if (options.layer == "llvm" && target.chip.empty())
+    return success(succeeded(lowerDeviceArtifact(module, options)) && succeeded(writeIR(module, options.output)));
   PassManager passes(module.getContext());
   if (failed(applyPassManagerCLOptions(passes)))
     return failure();
@@ -89,6 +93,8 @@ static std::string describeKernels(StringRef name, ArrayRef<KernelUse> kernels) 
 }
 
 LogicalResult descent::emitDeviceCode(ModuleOp module, StringRef extension, const CompileOptions &options) {
+  if (!llvm::is_contained({".ptx", ".cubin", ".fatbin"}, extension))
+    return emitDeviceArtifact(module, extension, options);
   CudaOptions cuda{findGpuTargets(options.target), options.cuda};
   CudaImage image;
   LogicalResult emitted = extension == ".ptx"     ? emitPtx(module, cuda, image.bytes)

@@ -7,6 +7,7 @@
 #include "descent/Dialect/Plan/Transforms/Passes.h"
 #include "descent/Target/Cpu/Cpu.h"
 #include "descent/Target/Cuda/Cuda.h"
+#include "descent/Target/Gpu/Passes.h"
 #include "descent/Target/Simulator/Simulator.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -27,6 +28,7 @@ void descent::registerAllDialects(mlir::DialectRegistry &registry) {
 void descent::registerAllPasses() {
   registerCpuPipelines();
   registerCudaPipelines();
+  registerDescentGpuPasses();
   registerDescentConversionPasses();
   registerDescentTransformsPasses();
   registerDescentTransformsPipelines();

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static void *state_number(const descent_plan *plan, const descent_logical *logical, uint32_t state) {
+void *descent_state_number(const descent_plan *plan, const descent_logical *logical, uint32_t state) {
   const descent_view *view = &plan->bindings.bounds[logical->entry - plan->entries].states[state];
   const int64_t bytes = descent_type_bytes(logical->entry->track->states[state].type);
   return (char *)view->data + (logical->member > 0 ? logical->member * view->batch_stride * bytes : 0);
@@ -13,7 +13,7 @@ static void *state_number(const descent_plan *plan, const descent_logical *logic
 
 static int64_t count_updates(const descent_plan *plan, const descent_logical *logical) {
   const uint32_t state = logical->entry->track->updates_state;
-  return state == UINT32_MAX ? 0 : *(const int64_t *)state_number(plan, logical, state);
+  return state == UINT32_MAX ? 0 : *(const int64_t *)descent_state_number(plan, logical, state);
 }
 
 /* `logical` is null for a shared body, which has no layer. */
@@ -47,7 +47,7 @@ static double load_slot(const descent_plan *plan, const descent_slot *load, cons
   case DESCENT_SLOT_FACTOR:
     return plan->bindings.bounds[logical->entry - plan->entries].factors[load->index];
   default:
-    return descent_load_number(state_number(plan, logical, load->index),
+    return descent_load_number(descent_state_number(plan, logical, load->index),
                                logical->entry->track->states[load->index].type);
   }
 }
@@ -85,12 +85,12 @@ static void store_layer(const descent_plan *plan, const descent_logical *logical
   const descent_track *track = logical->entry->track;
   for (uint32_t s = 0; s < track->num_slot_stores; ++s) {
     const descent_slot_store *store = &track->slot_stores[s];
-    descent_store_number(state_number(plan, logical, store->state), track->states[store->state].type,
+    descent_store_number(descent_state_number(plan, logical, store->state), track->states[store->state].type,
                          logical->slots[store->slot]);
   }
   if (track->updates_state != UINT32_MAX) {
     const int64_t updates = count_updates(plan, logical) + 1;
-    memcpy(state_number(plan, logical, track->updates_state), &updates, sizeof(updates));
+    memcpy(descent_state_number(plan, logical, track->updates_state), &updates, sizeof(updates));
   }
 }
 

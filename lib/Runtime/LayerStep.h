@@ -4,6 +4,9 @@
 
 #include "Plan.h"
 
+/* Where a layer keeps a state that is a number. */
+void *descent_state_number(const descent_plan *plan, const descent_logical *logical, uint32_t state);
+
 /* Tells whether the layer is present, points it at this step's gradient and fills its slots in. */
 void descent_begin_layer(const descent_plan *plan, descent_logical *logical, const descent_step *step);
 void descent_begin_shared_bodies(const descent_plan *plan, const descent_step *step);

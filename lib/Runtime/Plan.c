@@ -1,6 +1,7 @@
 #include "Plan.h"
 
 #include "Cpu.h"
+#include "Device/DevicePlan.h"
 #include "Errors.h"
 #include "Types.h"
 
@@ -82,8 +83,7 @@ static void bind_view(descent_buffer *buffer, const descent_view *view, int64_t 
       view->data && member > 0 ? (char *)view->data + member * view->batch_stride * element_bytes : view->data;
 }
 
-/* Points the buffers of every logical layer at the present bindings and at the workspace. */
-static void bind_buffers(descent_plan *plan) {
+void descent_bind_buffers(descent_plan *plan) {
   for (int64_t i = 0; i < plan->num_logicals; ++i) {
     const descent_logical *logical = &plan->logicals[i];
     const descent_entry *entry = logical->entry;
@@ -239,27 +239,13 @@ static int32_t make_tables(descent_plan *plan, descent_error *error) {
   return DESCENT_OK;
 }
 
-static int32_t fill_plan(descent_plan *plan, const descent_layer *layers, int64_t count, bool own_pool,
-                         descent_error *error) {
-  int32_t code = make_bindings(plan->artifact, layers, count, &plan->bindings, error);
-  if (code == DESCENT_OK)
-    code = make_tables(plan, error);
-  if (code != DESCENT_OK)
-    return code;
+/* What steps on the processor need besides the entries and logical layers. */
+static int32_t prepare_workers(descent_plan *plan, bool own_pool, descent_error *error) {
   const uint32_t last = plan->artifact->num_segments - 1;
   plan->finishes_in_tasks = plan->artifact->guard_segment != last;
   for (uint32_t c = 0; c < plan->artifact->num_cuts; ++c)
     plan->finishes_in_tasks = plan->finishes_in_tasks && plan->artifact->cuts[c].segment != last;
-  plan->num_entries = count;
-  plan->entries = descent_arena_take(&plan->memory, count, sizeof(descent_entry));
-  if (!plan->entries)
-    return out_of_memory(error);
-  for (int64_t i = 0; i < count && code == DESCENT_OK; ++i)
-    code = make_entry(plan, &layers[i], i, error);
-  if (code == DESCENT_OK)
-    code = make_logicals(plan, error);
-  if (code == DESCENT_OK)
-    code = descent_schedule(plan, error);
+  const int32_t code = descent_schedule(plan, error);
   if (code != DESCENT_OK)
     return code;
   plan->worker_buffers =
@@ -268,7 +254,7 @@ static int32_t fill_plan(descent_plan *plan, const descent_layer *layers, int64_
       descent_arena_take(&plan->memory, plan->workers * (plan->max_stages + 1), sizeof(const double *));
   if (!plan->worker_buffers || !plan->worker_sources)
     return out_of_memory(error);
-  bind_buffers(plan);
+  descent_bind_buffers(plan);
   if (own_pool && plan->workers > 1) {
     plan->pool = descent_pool_create(plan->workers);
     if (!plan->pool)
@@ -277,6 +263,32 @@ static int32_t fill_plan(descent_plan *plan, const descent_layer *layers, int64_
                           plan->workers);
   }
   return DESCENT_OK;
+}
+
+/* Null in the options of programs from before there were devices. */
+static const descent_device_options *get_device_options(const descent_plan_options *options) {
+  return options && options->size > offsetof(descent_plan_options, device) ? options->device : NULL;
+}
+
+static int32_t fill_plan(descent_plan *plan, const descent_layer *layers, int64_t count,
+                         const descent_plan_options *options, descent_error *error) {
+  int32_t code = make_bindings(plan->artifact, layers, count, &plan->bindings, error);
+  if (code == DESCENT_OK)
+    code = make_tables(plan, error);
+  if (code != DESCENT_OK)
+    return code;
+  plan->num_entries = count;
+  plan->entries = descent_arena_take(&plan->memory, count, sizeof(descent_entry));
+  if (!plan->entries)
+    return out_of_memory(error);
+  for (int64_t i = 0; i < count && code == DESCENT_OK; ++i)
+    code = make_entry(plan, &layers[i], i, error);
+  if (code == DESCENT_OK)
+    code = make_logicals(plan, error);
+  if (code != DESCENT_OK)
+    return code;
+  return plan->artifact->device ? descent_device_plan_create(plan, get_device_options(options), error)
+                                : prepare_workers(plan, !options || options->own_pool, error);
 }
 
 int32_t descent_rt_plan_create(const descent_artifact *artifact, const descent_layer *layers, int64_t count,
@@ -302,7 +314,7 @@ int32_t descent_rt_plan_create(const descent_artifact *artifact, const descent_l
   if (made->workers > MOST_WORKERS)
     made->workers = MOST_WORKERS;
   atomic_flag_clear(&made->stepping);
-  code = fill_plan(made, layers, count, !options || options->own_pool, error);
+  code = fill_plan(made, layers, count, options, error);
   if (code == DESCENT_OK)
     *plan = made;
   else
@@ -315,6 +327,7 @@ void descent_rt_plan_destroy(const descent_artifact *artifact, descent_plan *pla
   if (!plan)
     return;
   descent_pool_destroy(plan->pool);
+  descent_device_plan_destroy(plan);
   descent_arena_release(&plan->bindings.memory);
   descent_arena_release(&plan->memory);
   free(plan->workspace);
@@ -341,22 +354,46 @@ static int32_t check_same(const descent_entry *entry, const descent_layer *layer
   return DESCENT_OK;
 }
 
+/* Takes the new bindings, if the device takes them; `old` is what is to be released. */
+static int32_t replace_bindings(descent_plan *plan, const descent_bindings *bindings, descent_bindings *old,
+                                descent_error *error) {
+  *old = plan->bindings;
+  if (plan->device)
+    descent_device_dismiss(plan);
+  plan->bindings = *bindings;
+  if (!plan->device) {
+    descent_bind_buffers(plan);
+    return DESCENT_OK;
+  }
+  int32_t code = descent_device_admit(plan, error);
+  descent_bind_buffers(plan);
+  if (code == DESCENT_OK)
+    code = descent_device_upload_tables(plan, error);
+  if (code == DESCENT_OK)
+    return code;
+  descent_device_dismiss(plan);
+  plan->bindings = *old;
+  *old = *bindings;
+  descent_device_admit(plan, NULL);
+  descent_bind_buffers(plan);
+  descent_device_upload_tables(plan, NULL);
+  return code;
+}
+
 static int32_t rebind(descent_plan *plan, const descent_layer *layers, int64_t count, descent_error *error) {
   int32_t code = DESCENT_OK;
   for (int64_t i = 0; i < count && code == DESCENT_OK; ++i)
     code = check_same(&plan->entries[i], &layers[i], i, error);
   if (code != DESCENT_OK)
     return code;
-  descent_bindings bindings = {0};
+  descent_bindings bindings = {0}, unused;
   code = make_bindings(plan->artifact, layers, count, &bindings, error);
-  if (code != DESCENT_OK) {
-    descent_arena_release(&bindings.memory);
-    return code;
-  }
-  descent_arena_release(&plan->bindings.memory);
-  plan->bindings = bindings;
-  bind_buffers(plan);
-  return DESCENT_OK;
+  if (code == DESCENT_OK)
+    code = replace_bindings(plan, &bindings, &unused, error);
+  else
+    unused = bindings;
+  descent_arena_release(&unused.memory);
+  return code;
 }
 
 int32_t descent_check_plan(const descent_artifact *artifact, const descent_plan *plan, descent_error *error) {

@@ -28,7 +28,8 @@ typedef struct descent_entry {
   char *name;
   uint64_t id;
   uint32_t group;
-  bool large; /* its tiles are spread over the workers, stage by stage; else one worker runs a whole logical layer */
+  bool large; /* its tiles are spread over the workers, stage by stage; else one worker runs a whole logical layer; on a
+                 device: always */
   int64_t rows, cols, batch;
   int64_t inner;                     /* of a library's product; 0 for layers */
   int64_t first;                     /* its first logical layer */
@@ -76,13 +77,16 @@ typedef struct descent_chunk {
   int64_t first, count; /* in the plan's order of small layers */
 } descent_chunk;
 
+struct descent_device_plan; /* Device/DevicePlan.h */
+
 struct descent_plan {
   const descent_artifact *first;    /* of the chain, as the plan's user knows it */
   const descent_artifact *artifact; /* the code path that runs */
   descent_arena memory;
   int64_t workers;
   uint64_t seed;
-  descent_pool *pool; /* null: none */
+  descent_pool *pool;                 /* null: none */
+  struct descent_device_plan *device; /* null: the kernels run on the processor */
   atomic_flag stepping;
 
   int64_t num_entries, num_logicals;
@@ -98,7 +102,8 @@ struct descent_plan {
   descent_wave *waves;
   descent_chunk *chunks;
 
-  /* LAYER scratch of all, then WORKER scratch that the large layers share, then each worker's own. */
+  /* LAYER scratch of all, then WORKER scratch that the large layers share, then each worker's own. On a device: its
+   * memory, and no worker has its own. */
   char *workspace;
   int64_t workspace_bytes, layer_bytes, wave_bytes, worker_bytes, kernel_bytes;
   int64_t max_buffers, max_stages;
@@ -137,6 +142,9 @@ int32_t descent_schedule(descent_plan *plan, descent_error *error);
 static inline char *descent_worker_memory(const descent_plan *plan, int64_t worker) {
   return plan->workspace + plan->layer_bytes + plan->wave_bytes + worker * (plan->kernel_bytes + plan->worker_bytes);
 }
+
+/* Plan.c: points the buffers of every logical layer at the present bindings and at the workspace. */
+void descent_bind_buffers(descent_plan *plan);
 
 /* Refuses a null plan, and one that another optimizer made. */
 int32_t descent_check_plan(const descent_artifact *artifact, const descent_plan *plan, descent_error *error);

@@ -8,6 +8,8 @@ static uint64_t mix(uint64_t z) {
   return z ^ z >> 31;
 }
 
+uint64_t descent_random_seed(uint64_t seed) { return mix(seed); }
+
 double descent_random_key(uint64_t seed, int64_t step, uint64_t layer_id, int64_t member) {
-  return (double)(mix(mix(mix(mix(seed) ^ (uint64_t)step) ^ layer_id) ^ (uint64_t)member) >> 12);
+  return (double)(mix(mix(mix(descent_random_seed(seed) ^ (uint64_t)step) ^ layer_id) ^ (uint64_t)member) >> 12);
 }

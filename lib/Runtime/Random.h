@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* What the seed is when the step's number is mixed in. */
+uint64_t descent_random_seed(uint64_t seed);
+
 /* A whole number below 2^52, so that a slot holds it exactly. */
 double descent_random_key(uint64_t seed, int64_t step, uint64_t layer_id, int64_t member);
 

@@ -1,3 +1,4 @@
+#include "Device/DevicePlan.h"
 #include "Errors.h"
 #include "Layers.h"
 #include "Types.h"
@@ -152,6 +153,8 @@ int32_t descent_rt_states_init(const descent_artifact *artifact, const descent_l
     code = check_init(&artifact->tracks[layers[i].group], &layers[i], i, error);
   if (code != DESCENT_OK)
     return code;
+  if (artifact->device)
+    return descent_device_states_init(artifact, layers, count, error);
   for (int64_t i = 0; i < count; ++i) {
     const descent_track *track = &artifact->tracks[layers[i].group];
     const descent_tensor weight = descent_get_tensor(track, &layers[i], 0);

@@ -1,4 +1,5 @@
 #include "Cuts.h"
+#include "Device/DevicePlan.h"
 #include "Errors.h"
 #include "LayerStep.h"
 #include "Plan.h"
@@ -69,7 +70,7 @@ static int32_t check_numbers(const descent_artifact *artifact, const descent_ste
 }
 
 /* A step's own gradient, as the table would have been checked with it. */
-static int32_t check_gradient(const descent_plan *plan, int64_t index, const void *data, descent_error *error) {
+static int32_t check_gradient(descent_plan *plan, int64_t index, const void *data, descent_error *error) {
   const descent_entry *entry = &plan->entries[index];
   descent_tensor tensor = {ROLE_GRADIENT, "",           entry->track->gradient_type,          entry->rows,
                            entry->cols,   entry->batch, plan->bindings.bounds[index].gradient};
@@ -79,7 +80,9 @@ static int32_t check_gradient(const descent_plan *plan, int64_t index, const voi
     return code;
   const descent_box box = descent_make_box(&tensor, index);
   const descent_box *met = descent_find_overlap(&plan->bindings.written, plan->bindings.written.count, &box);
-  return met ? descent_fail_overlap(&box, entry->name, met, plan->entries[met->layer].name, error) : DESCENT_OK;
+  if (met)
+    return descent_fail_overlap(&box, entry->name, met, plan->entries[met->layer].name, error);
+  return plan->device ? descent_device_admit_tensor(plan, &tensor, index, error) : (int32_t)DESCENT_OK;
 }
 
 static int32_t check_gradients(descent_plan *plan, const descent_step *step, descent_error *error) {
@@ -158,31 +161,38 @@ static void run_step(descent_plan *plan, const descent_step *step, descent_resul
     finish_layers(plan, step);
 }
 
-static int32_t checked_step(descent_plan *plan, const descent_step *step, descent_result *result,
-                            descent_error *error) {
-  const double *hyper = step->hyper ? step->hyper : plan->defaults;
-  int32_t code = check_parallel(plan, step->parallel, error);
-  if (code == DESCENT_OK)
+static int32_t check_step(descent_plan *plan, const descent_step *step, descent_error *error) {
+  int32_t code = descent_check_device_step(plan, step, error);
+  if (code == DESCENT_OK && !plan->device)
+    code = check_parallel(plan, step->parallel, error);
+  if (code == DESCENT_OK && !plan->device)
     code = descent_check_profile(plan, step, error);
   if (code == DESCENT_OK)
-    code = check_numbers(plan->artifact, step, hyper, error);
+    code = check_numbers(plan->artifact, step, step->hyper ? step->hyper : plan->defaults, error);
   if (code == DESCENT_OK)
     code = check_gradients(plan, step, error);
+  return code;
+}
+
+static int32_t checked_step(descent_plan *plan, const descent_step *step, descent_result *result,
+                            descent_error *error) {
+  int32_t code = check_step(plan, step, error);
   if (code != DESCENT_OK)
     return code;
   descent_result outcome = {sizeof(descent_result), 0, 0, -1, (double)NAN};
-  if (step->found_inf && *step->found_inf != 0.0f) {
+  fenv_t environment; /* the caller may flush subnormal numbers, where the pool's threads do not */
+  fegetenv(&environment);
+  fesetenv(FE_DFL_ENV);
+  if (plan->device)
+    code = descent_device_step_run(plan, step, result ? &outcome : NULL, error);
+  else if (step->found_inf && *step->found_inf != 0.0f)
     outcome.skipped = 1;
-  } else {
-    fenv_t environment; /* the caller may flush subnormal numbers, where the pool's threads do not */
-    fegetenv(&environment);
-    fesetenv(FE_DFL_ENV);
+  else
     run_step(plan, step, &outcome);
-    fesetenv(&environment);
-  }
-  if (result)
+  fesetenv(&environment);
+  if (code == DESCENT_OK && result)
     *result = outcome;
-  return DESCENT_OK;
+  return code;
 }
 
 int32_t descent_rt_step(const descent_artifact *artifact, descent_plan *plan, const descent_step *step,

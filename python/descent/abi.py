@@ -61,6 +61,16 @@ class ParallelStruct(ctypes.Structure):
     _fields_ = [("size", c_uint64), ("workers", c_int64), ("run", ParallelRun), ("context", c_void_p)]
 
 
+class DeviceOptions(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint64),
+        ("device", c_int32),
+        ("reserved", c_int32),
+        ("workspace_bytes", c_int64),
+        ("simulator_seed", c_uint64),
+    ]
+
+
 class PlanOptions(ctypes.Structure):
     _fields_ = [
         ("size", c_uint64),
@@ -71,6 +81,7 @@ class PlanOptions(ctypes.Structure):
         ("reserved2", c_int32),
         ("target", c_char_p),
         ("seed", c_uint64),
+        ("device", POINTER(DeviceOptions)),
     ]
 
 
@@ -80,6 +91,30 @@ class ProfileStruct(ctypes.Structure):
         ("workers", c_int64),
         ("stage_seconds", POINTER(c_double)),
         ("segment_seconds", POINTER(c_double)),
+    ]
+
+
+class ResultStruct(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint64),
+        ("skipped", c_int32),
+        ("reserved", c_int32),
+        ("first_nonfinite", c_int64),
+        ("gradient_norm", c_double),
+    ]
+
+
+class DeviceStepStruct(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint64),
+        ("stream", c_void_p),
+        ("hyper", c_void_p),
+        ("step", c_void_p),
+        ("loss", c_void_p),
+        ("gradient_scale", c_void_p),
+        ("found_inf", c_void_p),
+        ("result", c_void_p),
+        ("reports", c_void_p),
     ]
 
 
@@ -97,16 +132,7 @@ class StepStruct(ctypes.Structure):
         ("parallel", POINTER(ParallelStruct)),
         ("reports", POINTER(c_double)),
         ("profile", POINTER(ProfileStruct)),
-    ]
-
-
-class ResultStruct(ctypes.Structure):
-    _fields_ = [
-        ("size", c_uint64),
-        ("skipped", c_int32),
-        ("reserved", c_int32),
-        ("first_nonfinite", c_int64),
-        ("gradient_norm", c_double),
+        ("device", POINTER(DeviceStepStruct)),
     ]
 
 

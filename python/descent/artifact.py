@@ -147,12 +147,14 @@ class Artifact:
         own_pool: bool = True,
         target: str | None = None,
         seed: int = 0,
+        simulator_seed: int = 0,
     ) -> Optimizer:
         """A plan for these layers. `threads` 0 is one for each processor; without `own_pool` the plan starts none, and
         `threads` is the most workers that a step's `parallel` may have. `states` are the caller's arrays, by layer and
         name; `initialize=False` keeps the numbers in them. `target` is one of `targets`; without it the plan takes the
-        best that this machine can run. `seed` is that of stochastic rounding."""
-        return Optimizer(self, layers, threads, states, initialize, own_pool, target, seed)
+        best that this machine can run. `seed` is that of stochastic rounding. Where kernels are simulated,
+        `simulator_seed` decides the order of their blocks and threads, on which no result may depend."""
+        return Optimizer(self, layers, threads, states, initialize, own_pool, target, seed, simulator_seed)
 
     def check_signature(self, signature: str) -> None:
         """Raises an error with code FOREIGN_STATE that names the first state that differs."""

@@ -16,10 +16,13 @@ class Code(enum.IntEnum):
     WRONG_ABI = 5
     UNSUPPORTED_CPU = 6
     FOREIGN_STATE = 7
+    NO_DEVICE = 8
+    DEVICE_FAULT = 9
 
 
 class Error(Exception):
-    """A call was refused, and changed nothing. One exception: a step whose `parallel` misbehaves is completed first."""
+    """A call was refused, and changed nothing. Two exceptions: a step whose `parallel` misbehaves is completed first,
+    and a fault of a device (DEVICE_FAULT) leaves a step half done."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)

@@ -55,6 +55,7 @@ class Optimizer:
         own_pool: bool = True,
         target: str | None = None,
         seed: int = 0,
+        simulator_seed: int = 0,
     ) -> None:
         self.artifact = artifact
         self._entry_points = artifact.entry_points
@@ -65,24 +66,30 @@ class Optimizer:
         else:
             self.states, self._views = state_memory.adopt(self._table, states)
         state_memory.attach(self._table, self._views)
-        self._plan = self._create_plan(threads, own_pool, target, seed)
+        self._plan = self._create_plan(threads, own_pool, target, seed, simulator_seed)
         # Runs once: at `close`, when the object dies, or when the interpreter ends.
         self._finalizer = weakref.finalize(self, self._entry_points.destroy, self._plan)
         # After the plan has found that no state overlaps with anything.
         if initialize:
             self._entry_points.call("states_init", self._table.entries, len(self._table))
 
-    def _create_plan(self, threads: int, own_pool: bool, target: str | None, seed: int) -> abi.Plan:
+    def _create_plan(
+        self, threads: int, own_pool: bool, target: str | None, seed: int, simulator_seed: int
+    ) -> abi.Plan:
         if not isinstance(threads, (int, np.integer)) or not 0 <= threads < 2**31:
             raise invalid_argument(f"the number of threads is 0 (one for each processor) or more, found {threads!r}")
-        if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
-            raise invalid_argument(f"the seed is a whole number from 0 to 2^64 - 1, found {seed!r}")
+        for value in (seed, simulator_seed):
+            if not isinstance(value, (int, np.integer)) or not 0 <= value < 2**64:
+                raise invalid_argument(f"the seed is a whole number from 0 to 2^64 - 1, found {value!r}")
         options = abi.sized(abi.PlanOptions())
         options.abi_version, options.workers = abi.VERSION, int(threads)
         self._workers = int(threads) or len(os.sched_getaffinity(0))
         options.own_pool = int(own_pool and threads != 1)
         options.target = None if target is None else target.encode()
         options.seed = int(seed)
+        device = abi.sized(abi.DeviceOptions())
+        device.device, device.simulator_seed = -1, int(simulator_seed)
+        options.device = ctypes.pointer(device)
         plan = abi.Plan()
         self._entry_points.call(
             "plan_create", self._table.entries, len(self._table), ctypes.byref(options), ctypes.byref(plan)

@@ -19,10 +19,12 @@ STRUCTS = {
     "descent_view": abi.View,
     "descent_layer": abi.LayerStruct,
     "descent_parallel": abi.ParallelStruct,
+    "descent_device_options": abi.DeviceOptions,
     "descent_plan_options": abi.PlanOptions,
     "descent_profile": abi.ProfileStruct,
     "descent_step": abi.StepStruct,
     "descent_result": abi.ResultStruct,
+    "descent_device_step": abi.DeviceStepStruct,
 }
 
 

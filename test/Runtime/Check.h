@@ -25,6 +25,7 @@ void test_states(void);
 void test_profile(void);
 void test_steps(void);
 void test_choices(void);
+void test_device(void);
 void test_numbers(void);
 void test_scratch(void);
 void test_tiles(void);

@@ -40,6 +40,7 @@ int main(void) {
   test_profile();
   test_steps();
   test_choices();
+  test_device();
   test_numbers();
   test_scratch();
   test_tiles();

@@ -6,7 +6,7 @@ from pathlib import Path
 from sources import (ROOT, Record, camel_case, cxx_functions, files, operations, passes, records, relative, text)
 
 RULE = re.compile(r"\(R(\d+)\)")
-DIALECT_PREFIX = re.compile(r"^(descent|plan|cpu|cuda|simulator)-")
+DIALECT_PREFIX = re.compile(r"^(descent|plan|cpu|cuda|gpu|simulator)-")
 CONTRACT = ["requires", "guarantees", "fail"]
 
 

@@ -1,5 +1,5 @@
 /* The constant tables that the compiler emits and the step driver reads. Not for users: they see descent.h.
- * The compiler builds these structs field by field (lib/Target/Cpu/ArtifactTables.cpp); change both together. */
+ * The compiler builds these structs field by field (lib/Target/Artifact/ArtifactTables.cpp); change both together. */
 #ifndef DESCENT_ARTIFACT_H
 #define DESCENT_ARTIFACT_H
 

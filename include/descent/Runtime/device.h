@@ -44,9 +44,10 @@ typedef struct descent_device_gradient {
   uint32_t *present; /* null: another entry says so */
 } descent_device_gradient;
 
-enum { DESCENT_DEVICE_UPDATES = 16 }; /* beyond descent_type: a count of updates, of which the next one is meant */
+/* Beyond descent_type: an i64 that counts updates, of which the next one is meant. */
+enum { DESCENT_DEVICE_UPDATES = 16 };
 
-/* *slot = *source, of a descent_type or DESCENT_DEVICE_UPDATES. */
+/* *slot = *source, which is a DESCENT_F64, a DESCENT_I64 or DESCENT_DEVICE_UPDATES. */
 typedef struct descent_device_load {
   double *slot;
   const void *source;
@@ -72,7 +73,7 @@ typedef struct descent_device_group {
   int64_t source_begin, source_end, target_begin, target_end;
 } descent_device_group;
 
-/* *target = *slot, of a descent_type; DESCENT_DEVICE_UPDATES: *target += 1. Only if the layer is there. */
+/* *target = *slot, a DESCENT_F64; of DESCENT_DEVICE_UPDATES *target += 1. Only if the layer is there. */
 typedef struct descent_device_store {
   void *target;
   const double *slot;
@@ -110,11 +111,9 @@ typedef struct descent_device_kernel {
   const char *name;              /* in the image */
   void (*simulated)(void);       /* for the simulator: a descent_sim_kernel; else null */
   uint32_t threads;              /* of a block */
-  uint32_t workgroup_bytes;      /* that the kernel declares */
-  uint32_t dynamic_bytes;        /* of workgroup memory, besides */
+  uint32_t dynamic_bytes;        /* of workgroup memory, besides what the kernel declares */
   uint32_t blocks_per_processor; /* the most blocks that a launch has for each multiprocessor */
   uint32_t cluster;              /* blocks that run together; 0 or 1: none */
-  uint32_t reserved;
 } descent_device_kernel;
 
 /* A stage of all layers of a track; or all work on numbers from one such stage to the next. */

@@ -2,6 +2,7 @@
 #include "ThreadEntries.h"
 
 #include "descent/Conversion/Passes.h"
+#include "descent/Dialect/Plan/Analysis/Launches.h"
 
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/StringMap.h"
@@ -15,8 +16,6 @@ namespace descent {
 
 using namespace mlir;
 using namespace descent::plan;
-
-static bool isWorkOnNumbers(Operation *stage) { return isa<CombineOp, ScalarsOp>(stage); }
 
 static FailureOr<gpu::GPUFuncOp> createSweepKernel(ImplicitLocOpBuilder &b, SweepOp sweep, GpuShape shape) {
   auto stage = cast<StageOpInterface>(sweep.getOperation());
@@ -100,42 +99,24 @@ struct ConvertPlanToGpu : descent::impl::ConvertPlanToGpuBase<ConvertPlanToGpu> 
   GpuShape getShape() const { return {int64_t(threads), int64_t(vectorBytes)}; }
 
   LogicalResult lowerTrack(TrackOp track, GpuLibrary &library) {
-    SmallVector<Operation *> numbers; // stages whose kernel is to be emitted with those that follow
-    unsigned first = 0;
-    for (auto [index, stage] : llvm::enumerate(getStages(track))) {
-      // Work on numbers ends where a cut, another stage or another alternative begins.
-      bool joins = isWorkOnNumbers(stage) && !numbers.empty() && follows(numbers.back(), stage);
-      if (!joins)
-        emitNumbers(track, numbers, first, library);
-      if (isWorkOnNumbers(stage)) {
-        first = numbers.empty() ? index : first;
-        numbers.push_back(stage);
-      } else if (failed(emitStage(track, stage, index, library))) {
+    unsigned index = 0;
+    for (const Launch &launch : getLaunches(track)) {
+      if (isWorkOnNumbers(launch.front()))
+        emitNumbers(track, launch, index, library);
+      else if (failed(emitStage(track, launch.front(), index, library)))
         return failure();
-      }
+      index += launch.size();
     }
-    emitNumbers(track, numbers, first, library);
     return success();
   }
 
-  /// Whether two stages stand in one segment and are run by the same layers.
-  static bool follows(Operation *before, Operation *stage) {
-    for (Operation *op = before->getNextNode(); op != stage; op = op->getNextNode())
-      if (isa<CutOp>(op))
-        return false;
-    return getAlternative(before) == getAlternative(stage);
-  }
-
-  void emitNumbers(TrackOp track, SmallVector<Operation *> &stages, unsigned index, GpuLibrary &library) {
-    if (stages.empty())
-      return;
+  void emitNumbers(TrackOp track, ArrayRef<Operation *> stages, unsigned index, GpuLibrary &library) {
     ImplicitLocOpBuilder b(stages.front()->getLoc(), &getContext());
     b.setInsertionPointToEnd(library.module.getBody());
     gpu::GPUFuncOp function = createNumbersKernel(b, stages, getShape());
     SymbolRefAttr symbol = library.add(function, llvm::formatv("{0}_{1}_numbers", track.getSymName(), index).str());
     for (Operation *stage : stages)
       stage->setAttr("plan.kernel", symbol);
-    stages.clear();
   }
 
   LogicalResult emitStage(TrackOp track, Operation *stage, unsigned index, GpuLibrary &library) {

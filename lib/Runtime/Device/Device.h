@@ -58,7 +58,7 @@ typedef struct descent_device_methods {
   int32_t (*launch)(descent_device *device, void *stream, const descent_device_call *call, descent_error *error);
 } descent_device_methods;
 
-extern const descent_device_methods descent_simulator_methods; /* Simulator.c */
+extern const descent_device_methods descent_simulator_methods; /* ../Simulator/SimulatedDevice.c */
 extern const descent_device_methods descent_cuda_methods;      /* ../Cuda */
 
 #endif

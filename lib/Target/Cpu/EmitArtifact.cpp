@@ -1,7 +1,6 @@
 // From a program to the tables and functions that its users link.
-#include "ArtifactTables.h"
-
-#include "descent/Target/Artifact/Artifact.h"
+#include "descent/Target/Artifact/ArtifactTables.h"
+#include "descent/Target/Cpu/CpuTarget.h"
 #include "descent/Target/Cpu/Passes.h"
 
 namespace descent {
@@ -12,67 +11,6 @@ namespace descent {
 using namespace mlir;
 using namespace descent;
 using namespace descent::plan;
-
-namespace {
-/// An exported function `<program>_<name>` that calls `descent_rt_<name>` with the tables and its own arguments:
-/// p is a pointer, i an int32_t, l an int64_t, v nothing.
-struct EntryPoint {
-  StringRef name, arguments;
-  char result;
-};
-} // namespace
-
-static constexpr EntryPoint entryPoints[] = {
-    {"manifest", "", 'p'},          {"signature", "", 'p'},
-    {"fingerprint", "", 'l'},       {"check_signature", "pp", 'i'},
-    {"hyper_defaults", "plp", 'i'}, {"state_bytes", "pip", 'l'},
-    {"states_count", "plp", 'l'},   {"states_bytes", "plp", 'l'},
-    {"states_place", "plppp", 'i'}, {"states_init", "plp", 'i'},
-    {"plan_create", "plppp", 'i'},  {"plan_rebind", "pplp", 'i'},
-    {"plan_target", "p", 'p'},      {"plan_workspace_bytes", "p", 'l'},
-    {"plan_destroy", "p", 'v'},     {"step", "pppp", 'i'},
-};
-
-/// Of a program that is a library of products.
-static constexpr EntryPoint libraryEntryPoints[] = {
-    {"product_bytes", "pp", 'l'},
-    {"product_run", "pp", 'i'},
-    {"workers_create", "l", 'p'},
-    {"workers_destroy", "p", 'v'},
-};
-
-static Type getType(MLIRContext *context, char code) {
-  switch (code) {
-  case 'p':
-    return LLVM::LLVMPointerType::get(context);
-  case 'i':
-    return IntegerType::get(context, 32);
-  case 'l':
-    return IntegerType::get(context, 64);
-  default:
-    return LLVM::LLVMVoidType::get(context);
-  }
-}
-
-static void emitEntryPoint(ImplicitLocOpBuilder &b, ModuleOp module, StringRef program, FlatSymbolRefAttr artifact,
-                           const EntryPoint &point) {
-  MLIRContext *context = b.getContext();
-  SmallVector<Type> types = {LLVM::LLVMPointerType::get(context)};
-  for (char code : point.arguments)
-    types.push_back(getType(context, code));
-  Type result = getType(context, point.result);
-  b.setInsertionPointToEnd(module.getBody());
-  std::string driverName = ("descent_rt_" + point.name).str();
-  auto driver = module.lookupSymbol<LLVM::LLVMFuncOp>(driverName);
-  if (!driver)
-    driver = LLVM::LLVMFuncOp::create(b, driverName, LLVM::LLVMFunctionType::get(result, types));
-  auto function = LLVM::LLVMFuncOp::create(b, (program + "_" + point.name).str(),
-                                           LLVM::LLVMFunctionType::get(result, ArrayRef<Type>(types).drop_front()));
-  b.setInsertionPointToStart(function.addEntryBlock(b));
-  SmallVector<Value> arguments = {LLVM::AddressOfOp::create(b, types.front(), artifact)};
-  llvm::append_range(arguments, function.getArguments());
-  LLVM::ReturnOp::create(b, LLVM::CallOp::create(b, driver, arguments).getResults());
-}
 
 static std::string getTableName(const CpuTarget &path) { return ("artifact_" + path.getSuffix()).str(); }
 
@@ -127,19 +65,20 @@ struct CpuEmitArtifact : descent::impl::CpuEmitArtifactBase<CpuEmitArtifact> {
     ConstantTables tables(b, symbols, name + "_");
     const auto *own =
         llvm::find_if(all, [&](const CpuTarget &path) { return path.name == findCpuTarget(target)->name; });
-    Constant next = own + 1 == all.end() ? Constant::null() : tables.declare(getTableName(own[1]));
+    PathTables path = {{own->name, own->features}, ""};
+    if (own + 1 != all.end())
+      path.next = tables.declare(getTableName(own[1]));
     if (own != all.begin()) {
       // What all paths have in common is asked of the first.
-      tables.addHidden(getTableName(*own), emitArtifactTables(tables, layout, *own, "", next));
+      tables.addHidden(getTableName(*own), emitArtifactTables(tables, layout, path));
       symbols.erase(program);
       return success();
     }
-    FlatSymbolRefAttr artifact =
-        tables.add("artifact", emitArtifactTables(tables, layout, *own, describe(layout, all), next));
+    path.manifest = describe(layout, all);
+    FlatSymbolRefAttr artifact = tables.add("artifact", emitArtifactTables(tables, layout, path));
     bool isLibrary = program->hasAttr("plan.library");
     symbols.erase(program);
-    for (const EntryPoint &point : isLibrary ? ArrayRef(libraryEntryPoints) : ArrayRef(entryPoints))
-      emitEntryPoint(b, getOperation(), name, artifact, point);
+    emitEntryPoints(getOperation(), name, artifact, isLibrary);
     return success();
   }
 };

@@ -128,16 +128,20 @@ struct CompiledPath {
   std::unique_ptr<llvm::Module> module;
 
   LogicalResult compile(ModuleOp lowered, const CpuTarget &target, ArrayRef<CpuTarget> paths);
+  /// The same for a module of the LLVM dialect.
+  LogicalResult translate(ModuleOp lowered, const CpuTarget &target);
 };
 } // namespace
 
 LogicalResult CompiledPath::compile(ModuleOp lowered, const CpuTarget &target, ArrayRef<CpuTarget> paths) {
+  return success(succeeded(lowerPlanToLLVM(lowered, target, paths)) && succeeded(translate(lowered, target)));
+}
+
+LogicalResult CompiledPath::translate(ModuleOp lowered, const CpuTarget &target) {
   std::string error;
   machine = createTargetMachine(target, error);
   if (!machine)
     return lowered.emitError("no code generator for '") << target.triple << "': " << error;
-  if (failed(lowerPlanToLLVM(lowered, target, paths)))
-    return failure();
   module = translateModuleToLLVMIR(lowered, context);
   if (!module)
     return lowered.emitError("does not translate to LLVM IR");
@@ -146,6 +150,14 @@ LogicalResult CompiledPath::compile(ModuleOp lowered, const CpuTarget &target, A
   setFunctionAttributes(*module, target);
   optimize(*module, *machine);
   return success();
+}
+
+LogicalResult descent::emitHostCode(ModuleOp lowered, const CpuTarget &target, CpuOutput output,
+                                    SmallVectorImpl<char> &bytes) {
+  initializeCodeGenerators();
+  CompiledPath path;
+  return success(succeeded(path.translate(lowered, target)) &&
+                 succeeded(emitMachineCode(*path.module, *path.machine, output, bytes)));
 }
 
 /// Passes may not load dialects while others run in the same context.

@@ -19,6 +19,17 @@ static std::string findRuntimeLibrary(const CpuOptions &options) {
   return llvm::sys::fs::exists(beside) ? std::string(beside) : std::string(DESCENT_RUNTIME_LIBRARY);
 }
 
+/// The runtime, and what else is asked for beside it.
+static SmallVector<std::string> findLibraries(const CpuOptions &options) {
+  SmallVector<std::string> libraries = {findRuntimeLibrary(options)};
+  for (const std::string &name : options.moreLibraries) {
+    SmallString<256> library(llvm::sys::path::parent_path(libraries.front()));
+    llvm::sys::path::append(library, "lib" + name + ".a");
+    libraries.push_back(library.str().str());
+  }
+  return libraries;
+}
+
 static std::string findLinker(const CpuOptions &options) {
   if (!options.linker.empty())
     return options.linker;
@@ -78,16 +89,10 @@ LogicalResult descent::linkSharedObject(Location location, StringRef name, const
   std::string exports = ("{ global: " + name + "_*; local: *; };\n").str();
   if (failed(folder.fill(objects)) || failed(folder.write("exports.map", exports)))
     return failure();
-  std::string runtime = findRuntimeLibrary(options), script = "-Wl,--version-script=" + folder.path("exports.map");
-  StringRef arguments[] = {"-shared",
-                           "-fPIC",
-                           "-Wl,--whole-archive",
-                           runtime,
-                           "-Wl,--no-whole-archive",
-                           "-Wl,-Bsymbolic",
-                           "-Wl,-z,defs",
-                           script,
-                           "-lm",
-                           "-pthread"};
+  std::string script = "-Wl,--version-script=" + folder.path("exports.map");
+  SmallVector<std::string> libraries = findLibraries(options);
+  SmallVector<StringRef> arguments = {"-shared", "-fPIC", "-Wl,--whole-archive"};
+  llvm::append_range(arguments, libraries);
+  arguments.append({"-Wl,--no-whole-archive", "-Wl,-Bsymbolic", "-Wl,-z,defs", script, "-lm", "-pthread"});
   return folder.link(options, arguments, bytes);
 }

@@ -1,4 +1,5 @@
 #include "descent/Target/Cpu/Cpu.h"
+#include "descent/Target/Cpu/Passes.h"
 #include "descent/Target/Simulator/Passes.h"
 #include "descent/Target/Simulator/Simulator.h"
 
@@ -16,6 +17,7 @@ void descent::buildGpuToSimulatorPipeline(OpPassManager &passes, const CpuTarget
   // No kernel of a device is left: functions of loops, vectors and memrefs.
   passes.addPass(createConvertVectorToSCFPass());
   buildLoopsToLLVMPipeline(passes, target);
+  passes.addPass(createCpuCarryBf16());
 }
 
 namespace {

@@ -42,6 +42,8 @@ struct CpuOptions {
   std::string linker;
   /// libdescent_runtime.a; empty: the one beside this program, or the one built with it.
   std::string runtimeLibrary;
+  /// What a shared object is linked with besides, from the same folder: "descent_simulator".
+  llvm::SmallVector<std::string> moreLibraries;
 };
 
 /// Lowers the module's programs down to the LLVM dialect for one of the paths, in place.
@@ -51,6 +53,10 @@ mlir::LogicalResult lowerPlanToLLVM(mlir::ModuleOp module, const CpuTarget &targ
 /// to its context.
 mlir::LogicalResult emitCpuCode(mlir::ModuleOp module, const CpuOptions &options, CpuOutput output,
                                 llvm::SmallVectorImpl<char> &bytes);
+
+/// Compiles a module of the LLVM dialect alone for one kind of processor, and appends the output's bytes.
+mlir::LogicalResult emitHostCode(mlir::ModuleOp lowered, const CpuTarget &target, CpuOutput output,
+                                 llvm::SmallVectorImpl<char> &bytes);
 
 using ObjectFiles = llvm::SmallVector<llvm::SmallVector<char, 0>, 0>;
 

@@ -86,4 +86,14 @@ def CpuMaskIntegers : Pass<"cpu-mask-integers"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def CpuCarryBf16 : Pass<"cpu-carry-bf16", "::mlir::ModuleOp"> {
+  let summary = "carry bf16 in integers";
+  let description = [{
+    Requires the LLVM dialect, with no arithmetic of bf16 left (`cpu-expand-bf16`). Replaces bf16 by i16 everywhere:
+    what is loaded, chosen, put into vectors and stored. Guarantees the same bits: for processors without bf16 LLVM
+    would widen what is in registers to f32, and call a library to narrow it. Leaves other types alone. Never fails.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 #endif // DESCENT_TARGET_CPU_PASSES_TD

@@ -1,8 +1,7 @@
-#include "ArtifactTables.h"
+#include "descent/Target/Artifact/ArtifactTables.h"
 
 #include "descent/Dialect/Plan/Analysis/CostModel.h"
 #include "descent/Runtime/artifact.h"
-#include "descent/Target/Artifact/Artifact.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -70,7 +69,6 @@ private:
   Constant dimension(Value buffer, Extent extent) const;
   std::pair<uint32_t, uint32_t> sourceOf(Operation *op) const;
   Constant buffer(Value value) const;
-  SmallVector<uint32_t> operands(Operation *op) const;
   Constant stage(Operation *op);
   Constant alternative(unsigned choice, unsigned index);
   Constant choices();
@@ -214,8 +212,7 @@ static Constant emitDomain(Operation *op) {
                               Constant::u32(op->hasAttr("plan.triangle"))});
 }
 
-/// As the entries of `cpu-bind-kernels` take them.
-SmallVector<uint32_t> TrackTables::operands(Operation *op) const {
+SmallVector<uint32_t> descent::getStageOperands(const TrackLayout &layout, Operation *op) {
   SmallVector<uint32_t> indices;
   for (Value buffer : getDistinctBuffers(op))
     indices.push_back(layout.getBuffer(buffer));
@@ -237,13 +234,13 @@ Constant TrackTables::stage(Operation *op) {
   auto scratch = op->getAttrOfType<IntegerAttr>("plan.scratch_bytes");
   auto [choice, alternative] = emitAlternative(getAlternative(op));
   auto pack = dyn_cast<PackOp>(op);
-  return Constant::structure({tables.text(name), Constant::u32(layout.getSegment(op)), Constant::u32(isPerLayer),
-                              emitDomain(op), Constant::i64(scratch ? scratch.getInt() : 0),
-                              Constant::address(op->getAttrOfType<FlatSymbolRefAttr>("kernel")),
-                              tables.array(prefix + llvm::utostr(layout.getStage(op)) + "_operands", operands(op)),
-                              choice, alternative, Constant::u32(isa<ScalarsOp>(op) ? getScalarOperands(op).size() : 0),
-                              Constant::u32(isa<ScalarsOp>(op) ? op->getNumResults() : 0),
-                              Constant::u32(pack ? layout.getBuffer(pack.getTarget()) + 1 : 0), Constant::u32(0)});
+  return Constant::structure(
+      {tables.text(name), Constant::u32(layout.getSegment(op)), Constant::u32(isPerLayer), emitDomain(op),
+       Constant::i64(scratch ? scratch.getInt() : 0), Constant::address(op->getAttrOfType<FlatSymbolRefAttr>("kernel")),
+       tables.array(prefix + llvm::utostr(layout.getStage(op)) + "_operands", getStageOperands(layout, op)), choice,
+       alternative, Constant::u32(isa<ScalarsOp>(op) ? getScalarOperands(op).size() : 0),
+       Constant::u32(isa<ScalarsOp>(op) ? op->getNumResults() : 0),
+       Constant::u32(pack ? layout.getBuffer(pack.getTarget()) + 1 : 0), Constant::u32(0)});
 }
 
 /// One way to go: its name, and what its stages cost.
@@ -437,8 +434,7 @@ template <typename Op> static std::pair<uint32_t, Constant> findNumber(const Pro
   return {none, slotRef(none, none)};
 }
 
-Constant descent::emitArtifactTables(ConstantTables &tables, const ProgramLayout &program, const CpuTarget &target,
-                                     StringRef manifest, Constant next) {
+Constant descent::emitArtifactTables(ConstantTables &tables, const ProgramLayout &program, const PathTables &path) {
   std::vector<Constant> tracks, hypers, reports, cuts = emitCuts(tables, program);
   for (unsigned number = 0; number < program.tracks.size(); ++number)
     tracks.push_back(TrackTables(tables, program, number).emit());
@@ -459,8 +455,8 @@ Constant descent::emitArtifactTables(ConstantTables &tables, const ProgramLayout
                               Constant::u32(DESCENT_ABI_VERSION),
                               count(op.getSegments()),
                               tables.text(op.getSymName()),
-                              tables.text(manifest),
-                              tables.text(target.features),
+                              tables.text(path.manifest),
+                              tables.text(path.path.features),
                               tables.text(signature),
                               Constant::i64(getFingerprint(signature)),
                               count(tracks.size()),
@@ -477,7 +473,7 @@ Constant descent::emitArtifactTables(ConstantTables &tables, const ProgramLayout
                               guard,
                               Constant::u32(normSegment != none),
                               norm,
-                              tables.text(target.name),
-                              next,
-                              Constant::null()});
+                              tables.text(path.path.target),
+                              path.next,
+                              path.device});
 }

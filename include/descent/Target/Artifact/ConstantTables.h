@@ -1,6 +1,6 @@
 // Constant structs of C as globals of the LLVM dialect.
-#ifndef DESCENT_LIB_TARGET_CPU_CONSTANTTABLES_H
-#define DESCENT_LIB_TARGET_CPU_CONSTANTTABLES_H
+#ifndef DESCENT_TARGET_ARTIFACT_CONSTANTTABLES_H
+#define DESCENT_TARGET_ARTIFACT_CONSTANTTABLES_H
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -48,6 +48,11 @@ public:
   mlir::FlatSymbolRefAttr addHidden(llvm::StringRef name, const Constant &value);
   /// The address of what another file adds.
   Constant declare(llvm::StringRef name);
+  /// The address of bytes that a device reads.
+  Constant image(llvm::StringRef name, llvm::StringRef bytes);
+  /// The address of a constant or a function of another library, by its full name.
+  Constant external(llvm::StringRef name);
+  Constant externalFunction(llvm::StringRef name);
 
 private:
   mlir::FlatSymbolRefAttr addGlobal(llvm::StringRef name, mlir::Type type, mlir::Attribute value,
@@ -61,4 +66,4 @@ private:
 
 } // namespace descent
 
-#endif // DESCENT_LIB_TARGET_CPU_CONSTANTTABLES_H
+#endif // DESCENT_TARGET_ARTIFACT_CONSTANTTABLES_H

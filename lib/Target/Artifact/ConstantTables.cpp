@@ -1,4 +1,4 @@
-#include "ConstantTables.h"
+#include "descent/Target/Artifact/ConstantTables.h"
 
 using namespace mlir;
 using namespace descent;
@@ -68,6 +68,34 @@ Constant ConstantTables::declare(StringRef name) {
   auto symbol = addGlobal(name, b.getI8Type(), Attribute(), nullptr);
   hide(symbols.lookup<LLVM::GlobalOp>(symbol.getAttr()));
   return Constant::address(symbol);
+}
+
+Constant ConstantTables::image(StringRef name, StringRef bytes) {
+  auto type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes.size());
+  FlatSymbolRefAttr symbol = addGlobal(name, type, b.getStringAttr(bytes), nullptr);
+  symbols.lookup<LLVM::GlobalOp>(symbol.getAttr()).setAlignment(16);
+  return Constant::address(symbol);
+}
+
+Constant ConstantTables::external(StringRef name) {
+  if (!symbols.lookup(name)) {
+    auto global =
+        LLVM::GlobalOp::create(b, b.getI8Type(), /*isConstant=*/true, LLVM::Linkage::External, name, Attribute());
+    hide(global);
+    global->remove();
+    symbols.insert(global);
+  }
+  return Constant::address(FlatSymbolRefAttr::get(b.getContext(), name));
+}
+
+Constant ConstantTables::externalFunction(StringRef name) {
+  if (!symbols.lookup(name)) {
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {});
+    auto function = LLVM::LLVMFuncOp::create(b, name, type);
+    function->remove();
+    symbols.insert(function);
+  }
+  return Constant::address(FlatSymbolRefAttr::get(b.getContext(), name));
 }
 
 Constant ConstantTables::text(StringRef text) {

@@ -1,0 +1,299 @@
+#include "DevicePlan.h"
+
+#include "../Errors.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Scratch that layers take in turn: large enough to keep a device busy, small beside its memory. */
+static const int64_t usual_workspace_bytes = INT64_C(256) << 20;
+
+static const size_t record_sizes[NUM_TABLES] = {
+    [TABLE_SLOTS] = sizeof(double),
+    [TABLE_BUFFERS] = sizeof(descent_buffer),
+    [TABLE_PRESENT] = sizeof(uint32_t),
+    [TABLE_GRIDS] = sizeof(descent_device_grid),
+    [TABLE_ENDS] = sizeof(int64_t),
+    [TABLE_OPERANDS] = sizeof(uint32_t),
+    [TABLE_GRADIENTS] = sizeof(descent_device_gradient),
+    [TABLE_LOADS] = sizeof(descent_device_load),
+    [TABLE_KEYS] = sizeof(descent_device_key),
+    [TABLE_SOURCES] = sizeof(descent_device_source),
+    [TABLE_GROUPS] = sizeof(descent_device_group),
+    [TABLE_TARGETS] = sizeof(double *),
+    [TABLE_STORES] = sizeof(descent_device_store),
+    [TABLE_REPORTED] = sizeof(descent_device_source),
+    [TABLE_NONFINITE] = sizeof(descent_device_source),
+    [TABLE_CONSTANTS] = sizeof(double),
+    [TABLE_WORDS] = sizeof(uint64_t),
+    [TABLE_SKIP] = sizeof(uint32_t),
+    [TABLE_RESULT] = sizeof(descent_result),
+    [TABLE_REPORTS] = sizeof(double),
+};
+_Static_assert(sizeof(descent_device_grid) <= sizeof(((descent_device_plan *)0)->any_record), "the largest record");
+
+static int32_t out_of_memory(descent_error *error) {
+  return descent_fail(error, DESCENT_OUT_OF_MEMORY, "no memory for the plan's tables");
+}
+
+/* ---- Which layers run together ---- */
+
+static bool list_layers(descent_plan *plan) {
+  const descent_artifact *artifact = plan->artifact;
+  descent_device_plan *device = plan->device;
+  device->places = descent_arena_take(&plan->memory, plan->num_logicals, sizeof(int64_t));
+  device->tracks = descent_arena_take(&plan->memory, artifact->num_tracks, sizeof(descent_device_track));
+  if (!device->places || !device->tracks)
+    return false;
+  for (int64_t i = 0; i < plan->num_logicals; ++i)
+    device->places[i] = device->tracks[plan->logicals[i].entry->group].num_layers++;
+  for (uint32_t t = 0; t < artifact->num_tracks; ++t) {
+    descent_device_track *track = &device->tracks[t];
+    if (artifact->tracks[t].shared)
+      track->num_layers = 1;
+    else
+      track->logicals = descent_arena_take(&plan->memory, track->num_layers, sizeof(int64_t));
+    track->waves = descent_arena_take(&plan->memory, track->num_layers, sizeof(descent_device_wave));
+    if (!track->waves || (!artifact->tracks[t].shared && !track->logicals))
+      return false;
+  }
+  for (int64_t i = 0; i < plan->num_logicals; ++i)
+    device->tracks[plan->logicals[i].entry->group].logicals[device->places[i]] = i;
+  return true;
+}
+
+/* The layers of a wave have scratch of their own within `most` bytes. */
+static void make_waves(descent_plan *plan, descent_device_track *track, int64_t most) {
+  descent_device_wave *wave = NULL;
+  int64_t used = 0;
+  for (int64_t place = 0; place < track->num_layers; ++place) {
+    descent_logical *logical = track->logicals ? &plan->logicals[track->logicals[place]] : NULL;
+    const int64_t bytes = logical ? logical->entry->worker_bytes : 0;
+    if (!wave || bytes > most - used) {
+      wave = &track->waves[track->num_waves++];
+      *wave = (descent_device_wave){place, 0};
+      used = 0;
+    }
+    if (logical)
+      logical->shared_scratch = plan->layer_bytes + used;
+    used += bytes;
+    wave->count++;
+    if (used > plan->wave_bytes)
+      plan->wave_bytes = used;
+  }
+}
+
+static bool schedule(descent_plan *plan, int64_t most) {
+  for (int64_t i = 0; i < plan->num_entries; ++i) {
+    descent_entry *entry = &plan->entries[i];
+    int64_t all;
+    entry->large = true; /* its scratch is in the workspace */
+    entry->layer_begin = plan->layer_bytes;
+    if (__builtin_mul_overflow(entry->layer_bytes, entry->batch, &all) ||
+        __builtin_add_overflow(plan->layer_bytes, all, &plan->layer_bytes))
+      return false;
+    if (entry->worker_bytes > most)
+      most = entry->worker_bytes;
+  }
+  if (plan->layer_bytes > INT64_MAX - most)
+    return false;
+  for (uint32_t t = 0; t < plan->artifact->num_tracks; ++t)
+    make_waves(plan, &plan->device->tracks[t], most);
+  return !__builtin_add_overflow(plan->layer_bytes, plan->wave_bytes, &plan->workspace_bytes) &&
+         plan->workspace_bytes < INT64_MAX - 256;
+}
+
+/* ---- Tables ---- */
+
+/* After the records were counted; false when kernels could not count them. */
+static bool lay_out_tables(descent_device_plan *device) {
+  for (int kind = 0; kind < NUM_TABLES; ++kind) {
+    descent_table *table = &device->tables[kind];
+    int64_t bytes;
+    table->size = record_sizes[kind];
+    table->count = table->used;
+    table->offset = device->block_bytes;
+    if (table->count > INT32_MAX || __builtin_mul_overflow(table->count, (int64_t)table->size, &bytes) ||
+        __builtin_add_overflow(device->block_bytes, bytes + 256, &device->block_bytes))
+      return false;
+    device->block_bytes = device->block_bytes / 256 * 256;
+  }
+  return true;
+}
+
+int32_t descent_device_upload_tables(descent_plan *plan, descent_error *error) {
+  descent_device_plan *device = plan->device;
+  device->staged = calloc(1, (size_t)device->block_bytes);
+  if (!device->staged)
+    return out_of_memory(error);
+  descent_fill_tables(plan);
+  const int32_t code =
+      device->device->methods->upload(device->device, device->block, device->staged, device->block_bytes, error);
+  free(device->staged);
+  device->staged = NULL;
+  return code;
+}
+
+static int32_t make_tables(descent_plan *plan, descent_error *error) {
+  descent_device_plan *device = plan->device;
+  const int64_t words = WORD_HYPER + (int64_t)plan->artifact->num_hypers + plan->num_entries;
+  device->launches =
+      descent_arena_take(&plan->memory, plan->artifact->device->num_launches, sizeof(descent_launch_records));
+  device->words = descent_arena_take(&plan->memory, words, sizeof(uint64_t));
+  if (!device->launches || !device->words)
+    return out_of_memory(error);
+  descent_fill_tables(plan);
+  device->items = descent_arena_take(&plan->memory, device->num_items, sizeof(descent_device_item));
+  if (!device->items || !lay_out_tables(device))
+    return out_of_memory(error);
+  void *block;
+  const int32_t code = device->device->methods->allocate(device->device, device->block_bytes, &block, error);
+  if (code != DESCENT_OK)
+    return code;
+  device->block = block;
+  return descent_device_upload_tables(plan, error);
+}
+
+/* ---- The caller's memory ---- */
+
+/* The entry as a layer of the table that its bindings came from. */
+static descent_layer make_layer(const descent_plan *plan, int64_t index) {
+  const descent_entry *entry = &plan->entries[index];
+  const descent_bound *bound = &plan->bindings.bounds[index];
+  return (descent_layer){.size = sizeof(descent_layer),
+                         .name = entry->name,
+                         .id = entry->id,
+                         .group = entry->group,
+                         .rows = entry->rows,
+                         .cols = entry->cols,
+                         .batch = entry->batch,
+                         .weight = bound->weight,
+                         .gradient = bound->gradient,
+                         .inputs = bound->inputs,
+                         .states = bound->states,
+                         .factors = bound->factors};
+}
+
+int32_t descent_device_admit_tensor(descent_plan *plan, const descent_tensor *tensor, int64_t entry,
+                                    descent_error *error) {
+  descent_device *device = plan->device->device;
+  const descent_box box = descent_make_box(tensor, entry);
+  descent_error found = {.size = sizeof(descent_error)};
+  const int32_t code = device->methods->admit(device, &box, &found);
+  if (code == DESCENT_OK)
+    return code;
+  const descent_tensor_name name = descent_name_tensor(tensor);
+  return descent_fail(error, (descent_code)code, "layer %" PRId64 " '%s': its %s %s", entry, plan->entries[entry].name,
+                      name.text, found.message);
+}
+
+int32_t descent_device_admit(descent_plan *plan, descent_error *error) {
+  for (int64_t i = 0; i < plan->num_entries; ++i) {
+    const descent_layer layer = make_layer(plan, i);
+    const descent_track *track = plan->entries[i].track;
+    for (int64_t t = 0; t < descent_num_tensors(track); ++t) {
+      const descent_tensor tensor = descent_get_tensor(track, &layer, t);
+      const int32_t code =
+          tensor.view.data ? descent_device_admit_tensor(plan, &tensor, i, error) : (int32_t)DESCENT_OK;
+      if (code != DESCENT_OK)
+        return code;
+    }
+  }
+  return DESCENT_OK;
+}
+
+void descent_device_dismiss(descent_plan *plan) {
+  descent_device *device = plan->device->device;
+  for (int64_t i = 0; i < plan->num_entries; ++i) {
+    const descent_layer layer = make_layer(plan, i);
+    const descent_track *track = plan->entries[i].track;
+    for (int64_t t = 0; t < descent_num_tensors(track); ++t) {
+      const descent_tensor tensor = descent_get_tensor(track, &layer, t);
+      if (!tensor.view.data)
+        continue;
+      const descent_box box = descent_make_box(&tensor, i);
+      device->methods->dismiss(device, &box);
+    }
+  }
+}
+
+/* ---- The plan ---- */
+
+static int32_t check_options(const descent_device_options *options, descent_error *error) {
+  if (!options)
+    return DESCENT_OK;
+  if (options->size != sizeof(descent_device_options))
+    return descent_fail(error, DESCENT_WRONG_ABI,
+                        "the plan's device options have size %" PRIu64 ", but this version wants %zu; set `size`",
+                        options->size, sizeof(descent_device_options));
+  if (options->workspace_bytes < 0)
+    return descent_fail(error, DESCENT_INVALID_ARGUMENT,
+                        "the plan's device options ask for a workspace of %" PRId64
+                        " bytes, but it has 0 (as much as is useful) or more",
+                        options->workspace_bytes);
+  return DESCENT_OK;
+}
+
+/* What driver.mlir knows of states: numbers a layer are f64, their counts i64. */
+static int32_t check_layer_states(const descent_artifact *artifact, descent_error *error) {
+  for (uint32_t t = 0; t < artifact->num_groups; ++t) {
+    const descent_track *track = &artifact->tracks[t];
+    for (uint32_t s = 0; s < track->num_states; ++s)
+      if (track->states[s].scope == DESCENT_SCOPE_LAYER && s != track->updates_state &&
+          track->states[s].type != DESCENT_F64)
+        return descent_fail(error, DESCENT_INVALID_ARGUMENT,
+                            "group '%s' of '%s' keeps the number '%s' a layer, which must be f64 on a device",
+                            track->name, artifact->name, track->states[s].name);
+  }
+  return DESCENT_OK;
+}
+
+static int32_t make_workspace(descent_plan *plan, const descent_device_options *options, descent_error *error) {
+  const int64_t given = options ? options->workspace_bytes : 0;
+  if (!list_layers(plan))
+    return out_of_memory(error);
+  void *memory = NULL;
+  descent_device *device = plan->device->device;
+  const bool fits = schedule(plan, given > 0 ? given : usual_workspace_bytes);
+  const int32_t code = fits ? device->methods->allocate(device, plan->workspace_bytes + 256, &memory, error)
+                            : (int32_t)DESCENT_OUT_OF_MEMORY;
+  plan->workspace = memory;
+  if (code != DESCENT_OUT_OF_MEMORY)
+    return code;
+  return descent_fail(error, DESCENT_OUT_OF_MEMORY,
+                      "no memory for the workspace of %" PRId64 " bytes; a smaller `workspace_bytes` in the plan's "
+                      "device options may do",
+                      fits ? plan->workspace_bytes : INT64_MAX);
+}
+
+int32_t descent_device_plan_create(descent_plan *plan, const descent_device_options *options, descent_error *error) {
+  int32_t code = check_options(options, error);
+  if (code == DESCENT_OK)
+    code = check_layer_states(plan->artifact, error);
+  if (code != DESCENT_OK)
+    return code;
+  plan->device = descent_arena_take(&plan->memory, 1, sizeof(descent_device_plan));
+  if (!plan->device)
+    return out_of_memory(error);
+  code = plan->artifact->device->methods->open(plan->artifact, options, &plan->device->device, error);
+  if (code == DESCENT_OK)
+    code = make_workspace(plan, options, error);
+  if (code == DESCENT_OK)
+    code = descent_device_admit(plan, error);
+  if (code != DESCENT_OK)
+    return code;
+  descent_bind_buffers(plan);
+  return make_tables(plan, error);
+}
+
+void descent_device_plan_destroy(descent_plan *plan) {
+  descent_device *device = plan->device ? plan->device->device : NULL;
+  if (!device)
+    return;
+  device->methods->release(device, plan->device->block);
+  device->methods->release(device, plan->workspace);
+  device->methods->close(device);
+  plan->workspace = NULL;
+  plan->device = NULL;
+}

@@ -1,0 +1,72 @@
+"""The kernels of devices, which the simulator runs and checks: where nothing is summed they have the processor's bits,
+in whatever order blocks and threads run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import descent
+import pytest
+from harness import TABLE, Case, Run, Tensor
+
+ELEMENTWISE = [
+    Case("sgd", hyper={"momentum": 0.8, "weight_decay": 0.02}),
+    Case("adamw", hyper={"weight_decay": 0.1}),
+    Case("lion", hyper={"weight_decay": 0.1}),
+]
+# Rows that are longer than a tile, rows that tiles cut, a number of entries that no vector divides.
+MORE = (Tensor("long", (2, 9001)), Tensor("high", (1500, 9), "padded"))
+
+Compile = Callable[..., descent.Artifact]
+
+
+def simulated(compile_rule: Compile, case: Case, storage: str) -> descent.Artifact:
+    return compile_rule(case.rule, *case.options, "--storage", storage, "--target", "simulator")
+
+
+def runs_of(compile_rule: Compile, case: Case, storage: str) -> tuple[Run, Run]:
+    here = compile_rule(case.rule, *case.options, "--storage", storage)
+    tensors = TABLE + MORE
+    return Run(here, case, storage, tensors), Run(simulated(compile_rule, case, storage), case, storage, tensors)
+
+
+def agree(here: Run, there: Run) -> None:
+    for index, tensor in enumerate(here.tensors):
+        assert here.bits(index) == there.bits(index), tensor.name
+    there.check_surroundings()
+
+
+@pytest.mark.parametrize("storage", ["f32", "bf16", "f64"])
+@pytest.mark.parametrize("case", ELEMENTWISE, ids=str)
+def test_entries_have_the_bits_of_the_processor(compile_rule: Compile, case: Case, storage: str) -> None:
+    here, there = runs_of(compile_rule, case, storage)
+    assert there.optimizer.target == "simulator"
+    for _ in range(2):
+        here.step(follow=False)
+        there.step(follow=False)
+    for run in (here, there):
+        run.step(absent=["square", "experts"], scale=0.5, follow=False)
+    agree(here, there)
+
+
+def test_a_step_of_nobody_changes_nothing(compile_rule: Compile) -> None:
+    here, there = runs_of(compile_rule, ELEMENTWISE[1], "f32")
+    for run in (here, there):
+        run.step(follow=False)
+        run.step(absent=[tensor.name for tensor in run.tensors], follow=False)
+    agree(here, there)
+
+
+def test_no_bit_depends_on_the_order_of_blocks_and_threads(compile_rule: Compile) -> None:
+    case = ELEMENTWISE[1]
+    artifact = simulated(compile_rule, case, "bf16")
+    runs = [Run(artifact, case, "bf16", simulator_seed=seed) for seed in (0, 1)]
+    for run in runs:
+        run.step(follow=False)
+    agree(*runs)
+
+
+def test_profiles_are_refused(compile_rule: Compile) -> None:
+    run = Run(simulated(compile_rule, ELEMENTWISE[2], "f32"), ELEMENTWISE[2], "f32")
+    with pytest.raises(descent.Error, match="time of kernels on a device is not measured"):
+        run.optimizer.step(1, profile=run.optimizer.profile())
