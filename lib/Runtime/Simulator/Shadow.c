@@ -111,10 +111,11 @@ static bool split_cells(page *at, uintptr_t begin, uintptr_t end) {
   const unsigned finer = at->unit_bits - wanted;
   if (finer == 0)
     return true;
-  cell *cells = malloc((PAGE >> wanted) * sizeof(cell));
+  const size_t count = (size_t)PAGE >> wanted;
+  cell *cells = malloc(count * sizeof(cell));
   if (!cells)
     return false;
-  for (size_t i = 0; i < PAGE >> wanted; ++i)
+  for (size_t i = 0; i < count; ++i)
     cells[i] = at->cells[i >> finer];
   free(at->cells);
   at->cells = cells;
