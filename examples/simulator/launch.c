@@ -121,6 +121,12 @@ static void print(const argument *at, int number) {
   }
 }
 
+static void release(argument *at) {
+  free(at->data);
+  free(at->before);
+  free(at->first_result);
+}
+
 /* Whether memory holds what it did after the run with the first seed. */
 static bool is_as_before(argument *at, uint64_t seed) {
   if (seed == 0 && !at->is_number)
@@ -161,8 +167,10 @@ int main(int argc, char **argv) {
   bool good = true;
   for (uint64_t seed = 0; seed < SEEDS && good; ++seed)
     good = run(&launch, arguments, count, seed);
-  for (int i = 0; i < count && good; ++i)
-    if (!arguments[i].is_number)
+  for (int i = 0; i < count; ++i) {
+    if (good && !arguments[i].is_number)
       print(&arguments[i], i);
+    release(&arguments[i]);
+  }
   return !good;
 }
