@@ -9,8 +9,8 @@ def CudaExpandExactMath : Pass<"cuda-expand-exact-math"> {
   let description = [{
     Requires nothing. Turns square roots, fused multiply-adds, absolute values, copies of a sign and roundings to
     integers of `math` into calls of LLVM's intrinsics, which are instructions of the device, and `math.rsqrt` into a
-    division by a square root. Guarantees IEEE results: the device's library would approximate roots. Leaves all else to that
-    library. Never fails.
+    division by a square root. Guarantees IEEE results: the device's library would approximate roots. Leaves all else
+    to that library. Never fails.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect"];
 }
