@@ -56,18 +56,26 @@ def ConvertPlanToLoops : Pass<"convert-plan-to-loops", "::mlir::ModuleOp"> {
 def ConvertPlanToGpu : Pass<"convert-plan-to-gpu", "::mlir::ModuleOp"> {
   let summary = "emit a kernel of a device for every stage of a plan";
   let description = [{
-    Requires a plan whose regions hold `arith` and `math` operations on scalars. Emits a `gpu.func` in the module
-    `@kernels` for every sweep, product and fold, and one for the work on numbers between them, and names it in the
-    stage's `kernel`. Kernels have the arguments of `device.h`; stages with the same body share one.
+    Requires a plan whose regions hold `arith` and `math` operations on scalars, and whose products read plain factors
+    (not `plan-pack-factors`). Emits a `gpu.func` in the module `@kernels` for every sweep, product and fold, and one for
+    all work on numbers between two of them (between cuts, and of one alternative), and names it in the stages'
+    `plan.kernel`; `plan.tile` says how a stage's grid is made. Kernels have the arguments of `device.h`. Stages with the
+    same body share one.
 
     A block of threads takes tiles in turn, so that results do not depend on how many blocks there are. Threads access
-    vectors of `vector-bytes` where memory is aligned, and entries one by one elsewhere. Numbers are folded within a
-    vector, then across the threads of a warp, then across the warps of a block, then tile by tile: an order that follows
-    from the shape and the options alone, without atomic operations.
+    vectors of `vector-bytes` where memory is aligned, and entries one by one elsewhere and at the ends of rows. Stages
+    whose entries need not know where they stand take the domain as one long row. A matrix in the other orientation than
+    the domain's is transposed through workgroup memory where it is tall. A block of 8-bit codes belongs to threads of
+    one warp, which find its scale together; codes and scales are those of the CPU, bit by bit, as random numbers are.
 
-    Guarantees that no kernel touches memory outside its buffers, and that every operation of a region happens as
-    written, without contraction. Leaves the program in place. Fails on a region with an operation that has no vector
-    form.
+    Numbers are folded in f64: lane by lane of a vector, then its lanes, then across the threads of a warp, across the
+    warps of a block and tile by tile, in an order that follows from the shape and the options alone, without atomic
+    operations.
+
+    Guarantees that no kernel touches memory outside its buffers, that all threads of a block meet every barrier and
+    shuffle, and that every operation of a region happens as written, without contraction. Leaves the program in place.
+    Fails on a region with an operation that has no vector form, on a packing, and on 8-bit codes that are read in the
+    other orientation.
   }];
   let options = [Option<"threads", "threads", "unsigned", "256", "threads of a block, a power of two from 32 to 1024">,
                  Option<"vectorBytes", "vector-bytes", "unsigned", "16", "bytes that a thread accesses at once">];

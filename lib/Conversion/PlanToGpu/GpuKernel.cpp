@@ -1,5 +1,7 @@
 #include "GpuKernel.h"
 
+#include "ThreadFolds.h"
+
 #include "descent/Runtime/device.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -21,6 +23,20 @@ Value GpuKernel::addWorkgroupBuffer(ImplicitLocOpBuilder &b, MemRefType type) {
   StringRef align = LLVM::LLVMDialect::getAlignAttrName();
   function.setWorkgroupAttributionAttr(function.getNumWorkgroupAttributions() - 1, align, b.getI64IntegerAttr(16));
   return memory;
+}
+
+Value GpuKernel::getFoldMemory(ImplicitLocOpBuilder &b, MemRefType type) {
+  Value &memory = foldMemory[type];
+  if (!memory)
+    memory = addWorkgroupBuffer(b, type);
+  return memory;
+}
+
+void GpuKernel::emitOnce(ImplicitLocOpBuilder &b, llvm::function_ref<void()> body) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointAfter(begun);
+  body();
+  begun = &*std::prev(b.getInsertionPoint());
 }
 
 namespace {
@@ -100,11 +116,13 @@ private:
   Value findLayer(Value task);
   void locateTile(Value grid, Value tile, bool isTriangle);
   void findInTriangle(Value tiles, Value rowBlocks);
-  Value nextOperand() { return at.toIndex(extend(at.loadWord(argument(Operands), 4 * numTaken++))); }
+  Value nextOperand() { return getOperand(numTaken++); }
+  Value getOperand(int64_t index) { return at.toIndex(extend(at.loadWord(argument(Operands), 4 * index))); }
   Value extend(Value word) { return LLVM::ZExtOp::create(b, b.getI64Type(), word); }
   Value getBuffer(Value number) { return at.element(buffers, number, sizeof(descent_buffer)); }
   Value getSlot(Value number) { return at.element(slots, number, sizeof(double)); }
   void enterLayer(Value layer);
+  void takeBuffers(Operation *stage, int64_t firstOperand);
   void takeOperands(Operation *stage);
   void storeTileResults(ArrayRef<Value> results);
   SmallVector<Value> emitNumbers(Operation *stage);
@@ -132,6 +150,7 @@ void KernelBuilder::createFunction(StringRef name) {
     arguments.push_back(isPointer ? at.toGlobal(argument) : at.toIndex(argument));
   }
   kernel.thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
+  kernel.begun = kernel.thread.getDefiningOp();
 }
 
 void KernelBuilder::forBlock(Value count, llvm::function_ref<void(Value)> body) {
@@ -205,9 +224,11 @@ void KernelBuilder::locateTile(Value grid, Value tile, bool isTriangle) {
   Value rowBlock = load(offsetof(descent_device_grid, row_block));
   Value colBlock = load(offsetof(descent_device_grid, col_block));
   kernel.tile = tile;
+  kernel.tiles = load(offsetof(descent_device_grid, tiles));
   kernel.domainRows = rows;
+  kernel.domainCols = cols;
   if (isTriangle) {
-    findInTriangle(load(offsetof(descent_device_grid, tiles)), load(offsetof(descent_device_grid, row_blocks)));
+    findInTriangle(kernel.tiles, load(offsetof(descent_device_grid, row_blocks)));
   } else {
     kernel.rowBlock = arith::DivUIOp::create(b, tile, colBlocks);
     kernel.colBlock = index.sub(tile, index.mul(kernel.rowBlock, colBlocks));
@@ -224,14 +245,21 @@ void KernelBuilder::enterLayer(Value layer) {
   slots = at.element(argument(Slots), firstSlot, sizeof(double));
 }
 
+void KernelBuilder::takeBuffers(Operation *stage, int64_t firstOperand) {
+  kernel.buffers.clear();
+  for (auto [index, buffer] : llvm::enumerate(getDistinctBuffers(stage))) {
+    Type memory = cast<BufferType>(buffer.getType()).getMemoryType();
+    Value place = getBuffer(getOperand(firstOperand + index));
+    kernel.buffers[buffer] = at.loadMemRef(place, getGlobalMemRefType(b.getContext(), memory));
+  }
+}
+
 /// Buffers and numbers that the stage works on.
 void KernelBuilder::takeOperands(Operation *stage) {
-  kernel.buffers.clear();
   kernel.scalars.clear();
-  for (Value buffer : getDistinctBuffers(stage)) {
-    Type memory = cast<BufferType>(buffer.getType()).getMemoryType();
-    kernel.buffers[buffer] = at.loadMemRef(getBuffer(nextOperand()), getGlobalMemRefType(b.getContext(), memory));
-  }
+  kernel.reloadBuffers = [this, stage, first = numTaken] { takeBuffers(stage, first); };
+  kernel.reloadBuffers();
+  numTaken += getDistinctBuffers(stage).size();
   for (size_t i = 0, count = getScalarOperands(stage).size(); i < count; ++i)
     kernel.scalars.push_back(at.loadNumber(getSlot(nextOperand())));
 }
@@ -343,49 +371,4 @@ gpu::GPUFuncOp descent::plan::createNumbersKernel(ImplicitLocOpBuilder &b, Array
   builder.createFunction("kernel");
   builder.emitLayers(stages);
   return builder.kernel.function;
-}
-
-//===----------------------------------------------------------------------===//
-// Folds across threads
-//===----------------------------------------------------------------------===//
-
-/// Over the lanes of a warp, `lanes` of them at a time.
-static Value foldWarp(ImplicitLocOpBuilder &b, CombineKind kind, Value number, Value lanes) {
-  IndexBuilder index(b);
-  Value width = arith::ConstantOp::create(b, b.getI32IntegerAttr(GpuShape::warp));
-  for (int32_t offset = GpuShape::warp / 2; offset > 0; offset /= 2) {
-    Value distance = arith::ConstantOp::create(b, b.getI32IntegerAttr(offset));
-    Value other = gpu::ShuffleOp::create(b, number, distance, width, gpu::ShuffleMode::XOR).getShuffleResult();
-    Value takesPart = index.compare(arith::CmpIPredicate::ugt, lanes, index.constant(offset));
-    number = arith::SelectOp::create(b, takesPart, createFold(b, kind, number, other), number);
-  }
-  return number;
-}
-
-Value descent::plan::foldThreads(ImplicitLocOpBuilder &b, GpuKernel &kernel, CombineKind kind, Value number,
-                                 Value lanes) {
-  IndexBuilder index(b);
-  int64_t warps = kernel.shape.threads / GpuShape::warp;
-  number = foldWarp(b, kind, number, lanes);
-  Value memory = kernel.addWorkgroupBuffer(b, MemRefType::get({warps}, b.getF64Type()));
-  Value isWide = index.compare(arith::CmpIPredicate::ugt, lanes, index.constant(GpuShape::warp));
-  auto across = [&](OpBuilder &, Location) {
-    Value warp = index.div(kernel.thread, GpuShape::warp);
-    Value isLeader =
-        index.compare(arith::CmpIPredicate::eq, index.rem(kernel.thread, GpuShape::warp), index.constant(0));
-    index.ifTrue(isLeader, [&] { memref::StoreOp::create(b, number, memory, warp); });
-    gpu::BarrierOp::create(b);
-    Value group = arith::SubIOp::create(b, kernel.thread, arith::RemUIOp::create(b, kernel.thread, lanes));
-    Value first = index.div(group, GpuShape::warp), end = index.add(first, index.div(lanes, GpuShape::warp));
-    Value identity = createIdentity(b, kind, b.getF64Type());
-    auto loop = scf::ForOp::create(b, first, end, index.constant(1), identity,
-                                   [&](OpBuilder &, Location, Value from, ValueRange sofar) {
-                                     Value part = memref::LoadOp::create(b, memory, from);
-                                     scf::YieldOp::create(b, createFold(b, kind, sofar.front(), part));
-                                   });
-    gpu::BarrierOp::create(b); // before the memory is used again
-    scf::YieldOp::create(b, loop.getResults());
-  };
-  auto within = [&](OpBuilder &, Location) { scf::YieldOp::create(b, number); };
-  return scf::IfOp::create(b, isWide, across, within).getResult(0);
 }

@@ -23,12 +23,22 @@ struct GpuKernel {
   GpuShape shape;
   llvm::DenseMap<mlir::Value, mlir::Value> buffers; // the plan's buffer -> memref in global memory, of this layer
   llvm::SmallVector<mlir::Value> scalars;           // f64, one a scalar operand of the stage
-  mlir::Value rowBegin, rowEnd, colBegin, colEnd, rowBlock, colBlock, tile, domainRows;
+  mlir::Value rowBegin, rowEnd, colBegin, colEnd, rowBlock, colBlock, tile, tiles, domainRows, domainCols;
   mlir::Value thread; // of the block
 
   mlir::Value buffer(mlir::Value planBuffer) const { return buffers.lookup(planBuffer); }
   /// A buffer of the block, which all its threads see.
   mlir::Value addWorkgroupBuffer(mlir::ImplicitLocOpBuilder &b, mlir::MemRefType type);
+  /// One for the duration of a fold across threads, which ends with a barrier.
+  mlir::Value getFoldMemory(mlir::ImplicitLocOpBuilder &b, mlir::MemRefType type);
+  /// Emits what a block does once, before its first tile.
+  void emitOnce(mlir::ImplicitLocOpBuilder &b, llvm::function_ref<void()> body);
+
+  /// Loads the buffers' places from the tables again, here.
+  std::function<void()> reloadBuffers;
+
+  mlir::Operation *begun; // the last operation that a block does once
+  llvm::DenseMap<mlir::MemRefType, mlir::Value> foldMemory;
 };
 
 /// Emits what one tile of a stage takes; returns its f64 for each reduction of the tile, the same in all threads.
@@ -45,11 +55,6 @@ mlir::gpu::GPUFuncOp createNumbersKernel(mlir::ImplicitLocOpBuilder &b, llvm::Ar
 
 /// The memref that stands for a buffer: any row stride, a contiguous second axis, in global memory.
 mlir::MemRefType getGlobalMemRefType(mlir::MLIRContext *context, mlir::Type elementType);
-
-/// Folds a number over `lanes` threads, a power of two: those of a group of neighbours, whose first thread's number is
-/// a multiple of it. All of them get the result. Every thread of the block must come by.
-mlir::Value foldThreads(mlir::ImplicitLocOpBuilder &b, GpuKernel &kernel, CombineKind kind, mlir::Value number,
-                        mlir::Value lanes);
 
 } // namespace descent::plan
 

@@ -1,5 +1,6 @@
 // Emits the kernels of a plan's stages for a device.
 #include "ThreadEntries.h"
+#include "ThreadFolds.h"
 
 #include "descent/Conversion/Passes.h"
 #include "descent/Dialect/Plan/Analysis/Launches.h"
@@ -24,33 +25,42 @@ static FailureOr<gpu::GPUFuncOp> createSweepKernel(ImplicitLocOpBuilder &b, Swee
                           [&](GpuKernel &kernel) { return ThreadEntries(b, stage, kernel).emitTile(); });
 }
 
-/// Threads take a column each, and fold its blocks in their order.
-static FailureOr<gpu::GPUFuncOp> createFoldKernel(ImplicitLocOpBuilder &b, FoldOp fold, GpuShape shape) {
-  fold->setAttr("plan.tile", b.getDenseI64ArrayAttr({shape.threads, shape.threads}));
-  return createTileKernel(b, fold, shape, [&](GpuKernel &kernel) -> FailureOr<SmallVector<Value>> {
-    IndexBuilder index(b);
-    Value partials = kernel.buffer(fold.getPartials()), target = kernel.buffer(fold.getTarget());
-    Value col = index.add(kernel.colBegin, kernel.thread);
-    index.ifTrue(index.compare(arith::CmpIPredicate::slt, col, kernel.colEnd), [&] {
-      Value identity = createIdentity(b, fold.getKind(), b.getF64Type());
-      auto loop = scf::ForOp::create(b, index.constant(0), index.dim(partials, 0), index.constant(1), identity,
-                                     [&](OpBuilder &, Location, Value block, ValueRange sofar) {
-                                       Value part = memref::LoadOp::create(b, partials, ValueRange{block, col});
-                                       scf::YieldOp::create(b, createFold(b, fold.getKind(), sofar.front(), part));
-                                     });
-      Type stored = cast<MemRefType>(target.getType()).getElementType();
-      memref::StoreOp::create(b, convertFloat(b, loop.getResult(0), stored), target,
-                              ValueRange{index.constant(0), col});
-    });
-    return SmallVector<Value>();
+/// A warp's threads take a column each, and every warp some of the column's blocks.
+static SmallVector<Value> emitFold(ImplicitLocOpBuilder &b, FoldOp fold, GpuKernel &kernel) {
+  IndexBuilder index(b);
+  Value partials = kernel.buffer(fold.getPartials()), target = kernel.buffer(fold.getTarget());
+  Value warp = index.div(kernel.thread, GpuShape::warp), zero = index.constant(0);
+  Value col = index.add(kernel.colBegin, index.rem(kernel.thread, GpuShape::warp));
+  Value exists = index.compare(arith::CmpIPredicate::slt, col, kernel.colEnd);
+  Value end = index.select(exists, index.dim(partials, 0), zero);
+  Value identity = createIdentity(b, fold.getKind(), b.getF64Type());
+  auto loop = scf::ForOp::create(b, warp, end, index.constant(kernel.shape.threads / GpuShape::warp), identity,
+                                 [&](OpBuilder &, Location, Value block, ValueRange sofar) {
+                                   Value part = memref::LoadOp::create(b, partials, ValueRange{block, col});
+                                   scf::YieldOp::create(b, createFold(b, fold.getKind(), sofar.front(), part));
+                                 });
+  Value vector = vector::FromElementsOp::create(b, VectorType::get({1}, b.getF64Type()), loop.getResults());
+  vector = foldGroups(b, kernel, fold.getKind(), vector, index.constant(GpuShape::warp));
+  Value isFirst = index.compare(arith::CmpIPredicate::eq, warp, zero);
+  index.ifTrue(arith::AndIOp::create(b, exists, isFirst), [&] {
+    Type stored = cast<MemRefType>(target.getType()).getElementType();
+    Value number = vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
+    memref::StoreOp::create(b, convertFloat(b, number, stored), target, ValueRange{zero, col});
   });
+  return {};
+}
+
+static FailureOr<gpu::GPUFuncOp> createFoldKernel(ImplicitLocOpBuilder &b, FoldOp fold, GpuShape shape) {
+  fold->setAttr("plan.tile", b.getDenseI64ArrayAttr({GpuShape::warp, GpuShape::warp}));
+  return createTileKernel(
+      b, fold, shape, [&](GpuKernel &kernel) -> FailureOr<SmallVector<Value>> { return emitFold(b, fold, kernel); });
 }
 
 namespace {
 /// The kernels of the module `@kernels`, each body once.
 class GpuLibrary {
 public:
-  GpuLibrary(ImplicitLocOpBuilder &b, gpu::GPUModuleOp module) : module(module), symbols(module) { (void)b; }
+  explicit GpuLibrary(gpu::GPUModuleOp module) : module(module), symbols(module) {}
 
   SymbolRefAttr add(gpu::GPUFuncOp function, StringRef name) {
     std::string text;
@@ -80,15 +90,15 @@ struct ConvertPlanToGpu : descent::impl::ConvertPlanToGpuBase<ConvertPlanToGpu> 
 
   void runOnOperation() override {
     if (threads < 32 || threads > 1024 || !llvm::isPowerOf2_32(threads)) {
-      emitError(getOperation().getLoc(), "threads must be a power of two from 32 to 1024, not ") << threads;
+      emitError(getOperation().getLoc(), "threads must be a power of two from 32 to 1024, not ") << unsigned(threads);
       return signalPassFailure();
     }
     if (vectorBytes < 4 || vectorBytes > 16 || !llvm::isPowerOf2_32(vectorBytes)) {
-      emitError(getOperation().getLoc(), "vector-bytes must be 4, 8 or 16, not ") << vectorBytes;
+      emitError(getOperation().getLoc(), "vector-bytes must be 4, 8 or 16, not ") << unsigned(vectorBytes);
       return signalPassFailure();
     }
     ImplicitLocOpBuilder b(getOperation().getLoc(), getOperation().getBody(), getOperation().getBody()->end());
-    GpuLibrary library(b, gpu::GPUModuleOp::create(b, "kernels"));
+    GpuLibrary library(gpu::GPUModuleOp::create(b, "kernels"));
     getOperation()->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), b.getUnitAttr());
     for (ProgramOp program : getOperation().getOps<ProgramOp>())
       for (TrackOp track : program.getBody()->getOps<TrackOp>())
@@ -123,11 +133,12 @@ struct ConvertPlanToGpu : descent::impl::ConvertPlanToGpuBase<ConvertPlanToGpu> 
     using Result = FailureOr<gpu::GPUFuncOp>;
     ImplicitLocOpBuilder b(stage->getLoc(), &getContext());
     b.setInsertionPointToEnd(library.module.getBody());
-    auto function =
-        llvm::TypeSwitch<Operation *, Result>(stage)
-            .Case([&](SweepOp op) { return createSweepKernel(b, op, getShape()); })
-            .Case([&](FoldOp op) { return createFoldKernel(b, op, getShape()); })
-            .Default([](Operation *op) -> Result { return op->emitOpError("has no kernel for a device yet"); });
+    auto function = llvm::TypeSwitch<Operation *, Result>(stage)
+                        .Case([&](SweepOp op) { return createSweepKernel(b, op, getShape()); })
+                        .Case([&](FoldOp op) { return createFoldKernel(b, op, getShape()); })
+                        .Default([](Operation *op) -> Result {
+                          return op->emitOpError("has no kernel for a device yet");
+                        });
     if (failed(function))
       return failure();
     std::string name = llvm::formatv("{0}_{1}_{2}", track.getSymName(), index, stage->getName().stripDialect());

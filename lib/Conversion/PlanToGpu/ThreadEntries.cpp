@@ -1,472 +1,290 @@
 #include "ThreadEntries.h"
 
-#include "descent/Conversion/Kernels/RandomBits.h"
-
-#include "mlir/Dialect/Math/IR/Math.h"
+#include "ThreadFolds.h"
 
 using namespace mlir;
 using namespace descent::plan;
 
-static Access getReadAccess(StageOpInterface stage, Value buffer) {
-  return *getAccess(stage.getStageDomain(), cast<BufferType>(buffer.getType()));
-}
+//===----------------------------------------------------------------------===//
+// Shapes
+//===----------------------------------------------------------------------===//
 
-/// What is read or written entry by entry, each buffer once: partial results and a product's factors are not.
-static llvm::SetVector<Value> getEntryBuffers(StageOpInterface stage) {
-  llvm::SetVector<Value> buffers;
-  buffers.insert_range(stage.getStageReads());
-  buffers.insert_range(stage.getStageWrites());
-  return buffers;
-}
-
-static int64_t getBytes(Value memref) {
-  return cast<MemRefType>(memref.getType()).getElementType().getIntOrFloatBitWidth() / 8;
-}
-
-int64_t ThreadEntries::getVectorLength(StageOpInterface stage, GpuShape shape) {
-  int64_t narrowest = 8;
-  for (Value buffer : getEntryBuffers(stage))
-    if (getReadAccess(stage, buffer) == Access::Entry)
-      narrowest =
-          std::min<int64_t>(narrowest, cast<BufferType>(buffer.getType()).getMemoryType().getIntOrFloatBitWidth() / 8);
-  return std::min<int64_t>(shape.vectorBytes / narrowest, 8);
-}
-
-static bool reducesColumns(StageOpInterface stage) {
+static bool reduces(StageOpInterface stage, Access access) {
   return llvm::any_of(stage.getStagePartials(), [&](Value partials) {
-    return *getPartialAccess(stage.getStageDomain(), cast<BufferType>(partials.getType())) == Access::Column;
+    return getPartialAccess(stage.getStageDomain(), cast<BufferType>(partials.getType())) == access;
   });
 }
 
-/// Some rounds of vectors a tile, so that finding it costs little; a column's sum stays in one thread's registers.
+static bool hasRowFolds(StageOpInterface stage) { return !stage.getStageBody()->getOps<RowFoldOp>().empty(); }
+
+static bool isOriented(StageOpInterface stage) { return readsOriented(stage.getOperation()); }
+
+/// Whether a thread keeps what it reduces of a tile's columns in registers: then one vector is all that it has of a
+/// row.
+static bool keepsColumns(StageOpInterface stage) {
+  return reduces(stage, Access::Column) && !hasRowFolds(stage) && !isOriented(stage);
+}
+
+int64_t ThreadEntries::getVectorLength(StageOpInterface stage, GpuShape shape) {
+  if (ThreadCodes::getBlock(stage) > 0)
+    return ThreadCodes::length;
+  int64_t widest = 2;
+  for (Value buffer : getEntryBuffers(stage)) {
+    Access access = getEntryAccess(stage, buffer);
+    if (access == Access::Entry || access == Access::Oriented)
+      widest =
+          std::max<int64_t>(widest, cast<BufferType>(buffer.getType()).getMemoryType().getIntOrFloatBitWidth() / 8);
+  }
+  return std::max<int64_t>(shape.vectorBytes / widest, 1);
+}
+
+/// Some rounds of vectors a tile, so that finding it costs little. Rows that are folded stay whole, or long enough for
+/// some rounds of a warp, and there is one for each warp; columns that are reduced are no more than threads reach at
+/// once, in tall tiles, so that partial results stay few.
 SmallVector<int64_t> ThreadEntries::getTile(StageOpInterface stage, GpuShape shape) {
-  constexpr int64_t rounds = 8, tallRows = 64;
-  int64_t reach = shape.threads * getVectorLength(stage, shape);
-  if (!stage.getStageBody()->getOps<RowFoldOp>().empty())
-    return {int64_t(1) << 40, rounds * reach};
-  if (reducesColumns(stage))
-    return {reach, tallRows * reach, tallRows};
-  return {rounds * reach, rounds * reach};
+  constexpr int64_t rounds = 8, tallRows = 64, anyRows = 0, anyMultiple = 0, wholeRow = int64_t(1) << 40;
+  int64_t length = getVectorLength(stage, shape), reach = shape.threads * length, warps = shape.threads / shape.warp;
+  int64_t colMultiple = std::max<int64_t>(16, ThreadCodes::getBlock(stage));
+  auto tile = [&](int64_t cols, int64_t elements, int64_t rows = anyRows) {
+    return SmallVector<int64_t>{cols, elements, rows, anyMultiple, colMultiple};
+  };
+  if (EntryMemory::isOneRow(stage))
+    return {rounds * reach, rounds * reach, anyRows, anyMultiple, 1};
+  if (hasRowFolds(stage))
+    return tile(wholeRow, reduces(stage, Access::Column) ? tallRows * reach : warps * rounds * reach / 2);
+  if (isOriented(stage))
+    return tile(rounds * OrientedBlocks::lanes * length, rounds * reach);
+  if (reduces(stage, Access::Column))
+    return tile(reach, tallRows * reach, tallRows);
+  if (reduces(stage, Access::Row))
+    return tile(rounds * reach / 2, warps * rounds * reach / 2);
+  return tile(rounds * reach, rounds * reach);
 }
 
 ThreadEntries::ThreadEntries(ImplicitLocOpBuilder &b, StageOpInterface stage, GpuKernel &kernel)
     : b(b), index(b), stage(stage), kernel(kernel), length(getVectorLength(stage, kernel.shape)),
-      rowBegin(kernel.rowBegin), rowEnd(kernel.rowEnd), colBegin(kernel.colBegin), colEnd(kernel.colEnd),
-      uniform(getUniformOps(stage)) {
-  for (auto [buffer, kind] :
-       llvm::zip(stage.getStagePartials(), stage.getStageReductions().getAsRange<CombineKindAttr>()))
-    reductions.push_back({kind.getValue(),
-                          *getPartialAccess(stage.getStageDomain(), cast<BufferType>(buffer.getType())),
-                          kernel.buffer(buffer)});
+      memory(b, stage, kernel, length), region(b, stage, kernel.buffers, length), reductions(region.getReductions()),
+      rowBegin(kernel.rowBegin), rowEnd(kernel.rowEnd), colBegin(kernel.colBegin), colEnd(kernel.colEnd) {}
+
+/// Every tile has as many entries, but for the last ones: whole rounds, so that vectors are aligned if the first is.
+void ThreadEntries::takeOneRow() {
+  Value entries = index.mul(kernel.domainRows, kernel.domainCols);
+  Value size = index.roundUp(index.ceilDiv(entries, kernel.tiles), kernel.shape.threads * length);
+  colBegin = index.min(index.mul(kernel.tile, size), entries);
+  colEnd = index.min(index.add(colBegin, size), entries);
+  rowBegin = index.constant(0);
+  rowEnd = index.constant(1);
 }
 
-//===----------------------------------------------------------------------===//
-// What all entries share
-//===----------------------------------------------------------------------===//
-
-/// What depends on scalars only, and single numbers in memory, once a tile.
-LogicalResult ThreadEntries::emitShared() {
-  Block *body = stage.getStageBody();
-  unsigned argument = stage.getNumSourceArguments();
-  for (Value buffer : stage.getStageReads()) {
-    BlockArgument entry = body->getArgument(argument++);
-    if (getReadAccess(stage, buffer) != Access::Single)
-      continue;
-    Value zero = index.constant(0);
-    Value number = memref::LoadOp::create(b, kernel.buffer(buffer), ValueRange{zero, zero});
-    scalars.map(entry, convertFloat(b, number, entry.getType()));
-  }
-  for (Value scalar : kernel.scalars)
-    scalars.map(body->getArgument(argument++), scalar);
-  for (Operation &op : body->without_terminator()) {
-    bool isElementwise = OpTrait::hasElementwiseMappableTraits(&op) || op.hasTrait<OpTrait::ConstantLike>() ||
-                         isa<DiagonalOp, RandomOp, RowFoldOp>(op);
-    if (!isElementwise || isa<math::FPowIOp>(op))
-      return op.emitOpError("has no vector form, so it cannot stand in a stage");
-    if (uniform.contains(&op))
-      b.clone(op, scalars);
-  }
-  for (Operation &op : *body) {
-    if (uniform.contains(&op) || isa<RandomOp>(op)) // which takes its key as a number
-      continue;
-    for (Value operand : op.getOperands())
-      if (scalars.contains(operand) && !shared.contains(operand))
-        shared.map(operand, vector::BroadcastOp::create(b, vectorOf(operand.getType()), scalars.lookup(operand)));
-  }
-  return success();
-}
-
-bool ThreadEntries::canBeOneRow() {
-  auto fits = [&](Value buffer) {
-    Access access = getReadAccess(stage, buffer);
-    return access == Access::Entry || access == Access::Single;
-  };
-  Block *body = stage.getStageBody();
-  return stage.getNumSourceArguments() == 0 && body->getOps<DiagonalOp>().empty() && body->getOps<RowFoldOp>().empty() &&
-         llvm::all_of(reductions, [](const Reduction &reduction) { return reduction.access == Access::Single; }) &&
-         !getEntryBuffers(stage).empty() && llvm::all_of(stage.getStageReads(), fits);
-}
-
-/// Whole rows without gaps between them are one long row.
-void ThreadEntries::treatAsOneRow() {
-  Value cols, gapless;
-  for (Value buffer : getEntryBuffers(stage)) {
-    if (getReadAccess(stage, buffer) != Access::Entry)
-      continue;
-    Value memref = kernel.buffer(buffer);
-    if (!cols) {
-      cols = index.dim(memref, 1);
-      Value begins = index.compare(arith::CmpIPredicate::eq, colBegin, index.constant(0));
-      gapless = arith::AndIOp::create(b, begins, index.compare(arith::CmpIPredicate::eq, colEnd, cols));
+/// As many lanes as have work in a row. Where rows are folded, more than a warp's only if there are too few rows; where
+/// blocks of codes are, as many as such a block needs.
+Value ThreadEntries::createLanesShift() {
+  if (isOriented(stage))
+    return index.constant(llvm::Log2_64(OrientedBlocks::lanes));
+  int64_t least = std::max<int64_t>(ThreadCodes::getBlock(stage) / ThreadCodes::length, 1);
+  bool foldsRows = hasRowFolds(stage) || (reduces(stage, Access::Row) && !keepsColumns(stage));
+  Value shift = index.constant(llvm::Log2_64(least));
+  Value vectors = index.ceilDiv(index.sub(colEnd, colBegin), length), rows = index.sub(rowEnd, rowBegin);
+  for (int64_t count = 2 * least; count <= kernel.shape.threads; count *= 2) {
+    Value hasWork = index.compare(arith::CmpIPredicate::sgt, vectors, index.constant(count / 2));
+    if (foldsRows && count > GpuShape::warp) {
+      Value most = index.constant(2 * kernel.shape.threads / count);
+      hasWork = arith::AndIOp::create(b, hasWork, index.compare(arith::CmpIPredicate::slt, rows, most));
     }
-    Value stride = memref::ExtractStridedMetadataOp::create(b, memref).getStrides()[0];
-    gapless = arith::AndIOp::create(b, gapless, index.compare(arith::CmpIPredicate::eq, stride, cols));
+    shift = index.select(hasWork, index.constant(llvm::Log2_64(count)), shift);
   }
-  if (!cols)
-    return;
-  colBegin = index.select(gapless, index.mul(rowBegin, cols), colBegin);
-  colEnd = index.select(gapless, index.mul(rowEnd, cols), colEnd);
-  rowBegin = index.select(gapless, index.constant(0), rowBegin);
-  rowEnd = index.select(gapless, index.constant(1), rowEnd);
+  return shift;
 }
 
-/// As many threads a row as have work there, but for columns that stay with one thread.
 void ThreadEntries::placeThreads() {
-  Value threads = index.constant(kernel.shape.threads);
-  if (reducesColumns(stage)) {
-    lanes = threads;
-  } else {
-    // The least power of two that covers the row.
-    lanes = index.constant(1);
-    Value vectors = index.ceilDiv(index.sub(colEnd, colBegin), length);
-    for (int64_t count = 2; count <= kernel.shape.threads; count *= 2)
-      lanes = index.select(index.compare(arith::CmpIPredicate::sgt, vectors, index.constant(count / 2)),
-                           index.constant(count), lanes);
-  }
-  lane = arith::RemUIOp::create(b, kernel.thread, lanes);
-  firstRow = arith::DivUIOp::create(b, kernel.thread, lanes);
-  rowsAtOnce = arith::DivUIOp::create(b, threads, lanes);
-}
-
-/// Vectors begin at multiples of their length from the tile's first column, so all are aligned if that one is, in every
-/// row and buffer.
-void ThreadEntries::checkAlignment() {
-  aligned = arith::ConstantOp::create(b, b.getBoolAttr(true));
-  for (Value buffer : getEntryBuffers(stage)) {
-    Access access = getReadAccess(stage, buffer);
-    if (access != Access::Entry && access != Access::Column)
-      continue;
-    Value memref = kernel.buffer(buffer);
-    int64_t bytes = std::min(getBytes(memref) * length, kernel.shape.vectorBytes), entries = bytes / getBytes(memref);
-    Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, memref);
-    Value stride = memref::ExtractStridedMetadataOp::create(b, memref).getStrides()[0];
-    Value places = arith::OrIOp::create(b, colBegin, access == Access::Entry ? stride : index.constant(0));
-    Value offset = arith::OrIOp::create(b, index.rem(address, bytes), index.rem(places, entries));
-    aligned = arith::AndIOp::create(b, aligned, index.compare(arith::CmpIPredicate::eq, offset, index.constant(0)));
-  }
-}
-
-//===----------------------------------------------------------------------===//
-// Loads and stores
-//===----------------------------------------------------------------------===//
-
-Value ThreadEntries::isWhole(Place place) {
-  Value all = index.compare(arith::CmpIPredicate::sge, place.count, index.constant(length));
-  return arith::AndIOp::create(b, aligned, all);
-}
-
-/// The address is a multiple of the access's size, which `aligned` tells.
-static llvm::MaybeAlign getAlignment(Value memref, int64_t length, GpuShape shape) {
-  return llvm::Align(std::min(getBytes(memref) * length, shape.vectorBytes));
-}
-
-Value ThreadEntries::loadVector(Value memref, Value row, Value col) {
-  auto type = vectorOf(cast<MemRefType>(memref.getType()).getElementType());
-  auto load = vector::LoadOp::create(b, type, memref, ValueRange{row, col});
-  load.setAlignment(getAlignment(memref, length, kernel.shape)->value());
-  return load;
-}
-
-Value ThreadEntries::loadSource(Place place) {
-  Type element = cast<MemRefType>(source.getType()).getElementType();
-  auto load = [&](OpBuilder &, Location) {
-    scf::YieldOp::create(b, loadVector(source, index.sub(place.row, sourceRow), index.sub(place.col, colBegin)));
-  };
-  auto otherwise = [&](OpBuilder &, Location) {
-    scf::YieldOp::create(b, arith::ConstantOp::create(b, b.getZeroAttr(vectorOf(element))).getResult());
-  };
-  Value exists = index.compare(arith::CmpIPredicate::sgt, place.count, index.constant(0));
-  return scf::IfOp::create(b, exists, load, otherwise).getResult(0);
-}
-
-/// Entry by entry, those that there are; the others are zero. `transposed`: column by column of memory.
-Value ThreadEntries::loadPart(Value memref, Place place, bool transposed) {
-  Type element = cast<MemRefType>(memref.getType()).getElementType();
-  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(element));
-  SmallVector<Value> entries;
-  for (int64_t i = 0; i < length; ++i) {
-    Value exists = index.compare(arith::CmpIPredicate::sgt, place.count, index.constant(i));
-    auto load = [&](OpBuilder &, Location) {
-      Value col = index.add(place.col, i);
-      SmallVector<Value> at = transposed ? SmallVector<Value>{col, place.row} : SmallVector<Value>{place.row, col};
-      scf::YieldOp::create(b, memref::LoadOp::create(b, memref, at).getResult());
-    };
-    auto otherwise = [&](OpBuilder &, Location) { scf::YieldOp::create(b, zero); };
-    entries.push_back(scf::IfOp::create(b, exists, load, otherwise).getResult(0));
-  }
-  return vector::FromElementsOp::create(b, vectorOf(element), entries);
-}
-
-void ThreadEntries::storePart(Value vector, Value memref, Place place) {
-  for (int64_t i = 0; i < length; ++i) {
-    Value exists = index.compare(arith::CmpIPredicate::sgt, place.count, index.constant(i));
-    index.ifTrue(exists, [&] {
-      Value entry = vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{i});
-      memref::StoreOp::create(b, entry, memref, ValueRange{place.row, index.add(place.col, i)});
-    });
-  }
-}
-
-/// One number a row, which the row's threads all read; of a row that does not exist, the tile's last.
-void ThreadEntries::loadRowNumbers(Value row, IRMapping &values) {
-  unsigned argument = stage.getNumSourceArguments();
-  Value last = index.sub(rowEnd, 1);
-  for (Value buffer : stage.getStageReads()) {
-    BlockArgument entry = stage.getStageBody()->getArgument(argument++);
-    if (getReadAccess(stage, buffer) != Access::Row)
-      continue;
-    Value number =
-        memref::LoadOp::create(b, kernel.buffer(buffer), ValueRange{index.constant(0), index.min(row, last)});
-    Value converted = convertFloat(b, number, entry.getType());
-    values.map(entry, vector::BroadcastOp::create(b, vectorOf(entry.getType()), converted));
-  }
-}
-
-/// All loads of a vector's entries stand together, so that none waits for another.
-void ThreadEntries::loadReads(Place place, const llvm::SetVector<Operation *> &needed, IRMapping &values) {
-  unsigned argument = stage.getNumSourceArguments();
-  SmallVector<std::pair<BlockArgument, Value>> entries; // and their buffers
-  SmallVector<Type> types;
-  for (Value buffer : stage.getStageReads()) {
-    BlockArgument entry = stage.getStageBody()->getArgument(argument++);
-    Access access = getReadAccess(stage, buffer);
-    bool isUsed = needed.empty() || llvm::any_of(entry.getUsers(), [&](Operation *op) { return needed.contains(op); });
-    if (access == Access::Row || access == Access::Single || !isUsed)
-      continue;
-    entries.push_back({entry, buffer});
-    types.push_back(vectorOf(cast<MemRefType>(kernel.buffer(buffer).getType()).getElementType()));
-  }
-  if (entries.empty())
+  if (EntryMemory::isOneRow(stage)) {
+    lanes = index.constant(kernel.shape.threads);
+    lane = kernel.thread;
+    firstRow = index.constant(0);
+    rowsAtOnce = index.constant(1);
     return;
-  auto load = [&](bool whole) {
-    SmallVector<Value> loaded;
-    for (auto [entry, buffer] : entries) {
-      Access access = getReadAccess(stage, buffer);
-      Place at = place;
-      if (access == Access::Column)
-        at.row = index.constant(0);
-      Value memref = kernel.buffer(buffer);
-      loaded.push_back(whole && access != Access::Oriented ? loadVector(memref, at.row, at.col)
-                                                           : loadPart(memref, at, access == Access::Oriented));
-    }
-    scf::YieldOp::create(b, loaded);
-  };
-  auto loads = scf::IfOp::create(
-      b, isWhole(place), [&](OpBuilder &, Location) { load(true); }, [&](OpBuilder &, Location) { load(false); });
-  for (auto [pair, vector] : llvm::zip(entries, loads.getResults()))
-    values.map(pair.first, convertFloat(b, vector, pair.first.getType()));
-}
-
-void ThreadEntries::storeWrites(Place place, ValueRange values) {
-  SmallVector<std::pair<Value, Value>> stores; // memref, what it gets
-  for (auto [buffer, value] : llvm::zip(stage.getStageWrites(), values)) {
-    Value memref = kernel.buffer(buffer);
-    stores.push_back({memref, convertFloat(b, value, cast<MemRefType>(memref.getType()).getElementType())});
   }
-  if (stores.empty())
-    return;
-  scf::IfOp::create(
-      b, isWhole(place),
-      [&](OpBuilder &, Location) {
-        for (auto [memref, vector] : stores) {
-          auto store = vector::StoreOp::create(b, vector, memref, ValueRange{place.row, place.col});
-          store.setAlignment(getAlignment(memref, length, kernel.shape)->value());
-        }
-        scf::YieldOp::create(b);
-      },
-      [&](OpBuilder &, Location) {
-        for (auto [memref, vector] : stores)
-          storePart(vector, memref, place);
-        scf::YieldOp::create(b);
-      });
+  Value shift = createLanesShift();
+  lanes = arith::ShLIOp::create(b, index.constant(1), shift);
+  lane = arith::AndIOp::create(b, kernel.thread, index.sub(lanes, 1));
+  firstRow = arith::ShRUIOp::create(b, kernel.thread, shift);
+  rowsAtOnce = arith::ShRUIOp::create(b, index.constant(kernel.shape.threads), shift);
 }
 
 //===----------------------------------------------------------------------===//
 // Entries
 //===----------------------------------------------------------------------===//
 
-/// 1 in the lane whose column is the row, 0 in the others.
-static Value createDiagonal(ImplicitLocOpBuilder &b, Value row, Value col, VectorType type) {
-  IndexBuilder index(b);
-  SmallVector<Value> lanes;
-  Value one = arith::ConstantOp::create(b, b.getFloatAttr(type.getElementType(), 1.0));
-  Value zero = arith::ConstantOp::create(b, b.getFloatAttr(type.getElementType(), 0.0));
-  for (int64_t i = 0; i < type.getNumElements(); ++i)
-    lanes.push_back(index.select(index.compare(arith::CmpIPredicate::eq, row, index.add(col, i)), one, zero));
-  return vector::FromElementsOp::create(b, type, lanes);
-}
-
-IRMapping ThreadEntries::emitValues(Place place, const llvm::SetVector<Operation *> &needed) {
-  IRMapping values = shared;
-  if (source)
-    values.map(stage.getStageBody()->getArgument(0), loadSource(place));
-  loadReads(place, needed, values);
-  for (Operation &op : stage.getStageBody()->without_terminator()) {
-    if (uniform.contains(&op) || isa<RowFoldOp>(op) || !(needed.empty() || needed.contains(&op)))
-      continue;
-    if (auto diagonal = dyn_cast<DiagonalOp>(op)) {
-      values.map(diagonal.getResult(), createDiagonal(b, place.row, place.col, vectorOf(diagonal.getType())));
-      continue;
-    }
-    if (auto random = dyn_cast<RandomOp>(op)) {
-      Value cols = index.dim(kernel.buffer(stage.getStageWrites().front()), 1);
-      Value number = index.add(index.mul(place.row, cols), place.col);
-      values.map(random.getResult(),
-                 createRandomBits(b, scalars.lookup(random.getKey()), random.getStream(), number, length));
-      continue;
-    }
-    Operation *clone = b.clone(op, values);
-    for (OpResult result : clone->getResults())
-      result.setType(vectorOf(result.getType()));
-  }
+IRMapping ThreadEntries::emitValues(Place place, const StageValues::Operations &needed) {
+  IRMapping values = region.getShared();
+  memory.enter(place);
+  memory.load(needed, values);
+  region.emit(place.row, place.col, needed, values);
   return values;
 }
 
 /// Entries that do not exist count as nothing.
 Value ThreadEntries::maskReduced(CombineKind kind, Value vector, Value count) {
-  Value mask = createMask(b, count, length);
+  Value mask = createMask(b, index.min(count, length), length);
   return arith::SelectOp::create(b, mask, vector, createIdentity(b, kind, vector.getType()));
 }
 
 ThreadEntries::Values ThreadEntries::emitEntries(Place place, ValueRange carried) {
-  IRMapping values = emitValues(place, {});
-  Values yielded;
-  for (Value value : stage.getStageBody()->getTerminator()->getOperands())
-    yielded.push_back(values.lookup(value));
+  Values yielded = region.getYielded(emitValues(place, {}));
   size_t writes = stage.getStageWrites().size();
-  storeWrites(place, ArrayRef<Value>(yielded).take_front(writes));
+  memory.store(ArrayRef<Value>(yielded).take_front(writes));
   Values next;
-  for (auto [reduction, value, sofar] : llvm::zip(reductions, ArrayRef<Value>(yielded).drop_front(writes), carried))
-    next.push_back(createFold(b, reduction.kind, sofar, maskReduced(reduction.kind, value, place.count)));
+  for (auto [reduction, value, sofar] : llvm::zip(reductions, ArrayRef<Value>(yielded).drop_front(writes), carried)) {
+    Value reduced = maskReduced(reduction.kind, value, place.count);
+    if (reduction.access == Access::Column && !keepsColumns(stage)) {
+      foldColumn(reduction, reduced, place);
+      next.push_back(sofar);
+    } else {
+      next.push_back(createFold(b, reduction.kind, sofar, reduced));
+    }
+  }
   return next;
 }
 
 /// The row's vectors, those of this thread.
-ThreadEntries::Values ThreadEntries::emitColumns(Value row, Value isRow, ValueRange carried,
-                                                 llvm::function_ref<Values(Place, ValueRange)> body) {
+ThreadEntries::Values ThreadEntries::emitColumns(Value row, ValueRange carried, EmitVector body) {
   Value step = index.mul(lanes, length), offset = index.mul(lane, length);
+  Value isRow = index.compare(arith::CmpIPredicate::slt, row, lastRow);
   Value end = index.select(isRow, colEnd, colBegin); // of a row that does not exist nothing does
   auto loop =
       scf::ForOp::create(b, colBegin, colEnd, step, carried, [&](OpBuilder &, Location, Value begin, ValueRange sofar) {
+        memory.gather(nextRow, lastRow, begin, colEnd);
         Value col = index.add(begin, offset);
         scf::YieldOp::create(b, body({row, col, index.sub(end, col)}, sofar));
       });
   return loop.getResults();
 }
 
-/// What the operand of a fold follows from, down to numbers that the row shares.
-static llvm::SetVector<Operation *> getSlice(RowFoldOp fold) {
-  llvm::SetVector<Operation *> slice;
-  SmallVector<Value> todo = {fold.getOperand()};
-  while (!todo.empty()) {
-    Operation *op = todo.pop_back_val().getDefiningOp();
-    if (op && op->getBlock() == fold->getBlock() && !isa<RowFoldOp>(op) && slice.insert(op))
-      llvm::append_range(todo, op->getOperands());
-  }
-  slice.insert(fold); // whose operand may be an entry of memory
-  return slice;
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+/// The lanes of the vectors of `among` threads.
+Value ThreadEntries::foldAll(CombineKind kind, Value vector, Value among) {
+  return foldThreads(b, kernel, kind, foldLanes(b, kind, vector), among);
 }
 
 /// Visits the row once for each fold, in their order, as one may need another.
-void ThreadEntries::emitRowFolds(Value row, Value isRow) {
-  auto vectorF64 = vectorOf(b.getF64Type());
+void ThreadEntries::emitRowFolds(Value row) {
   for (RowFoldOp fold : stage.getStageBody()->getOps<RowFoldOp>()) {
-    llvm::SetVector<Operation *> needed = getSlice(fold);
+    StageValues::Operations needed = StageValues::getSlice(fold);
     auto foldColumns = [&](Place place, ValueRange sofar) -> Values {
       Value entries = emitValues(place, needed).lookup(fold.getOperand());
       return {createFold(b, fold.getKind(), sofar.front(), maskReduced(fold.getKind(), entries, place.count))};
     };
-    Value identity = createIdentity(b, fold.getKind(), vectorF64);
-    Value vector = emitColumns(row, isRow, identity, foldColumns).front();
-    Value number = foldThreads(b, kernel, fold.getKind(), foldLanes(b, fold.getKind(), vector), lanes);
-    shared.map(fold.getResult(), vector::BroadcastOp::create(b, vectorF64, number));
+    Value identity = createIdentity(b, fold.getKind(), region.vectorOf(b.getF64Type()));
+    region.setRowFold(fold, foldAll(fold.getKind(), emitColumns(row, identity, foldColumns).front(), lanes));
   }
 }
 
 /// What the rows before have reduced, but for a row's own numbers, comes in and goes out.
-ThreadEntries::Values ThreadEntries::emitRow(Value row, Value isRow, ValueRange carried) {
-  auto vectorF64 = vectorOf(b.getF64Type());
-  loadRowNumbers(row, shared);
-  emitRowFolds(row, isRow);
+ThreadEntries::Values ThreadEntries::emitRow(Value row, ValueRange carried) {
+  region.enterRow(index.min(row, index.sub(lastRow, 1))); // of a row that does not exist, the last one's numbers
+  emitRowFolds(row);
   Values initial = llvm::to_vector(carried);
   for (auto [reduction, value] : llvm::zip(reductions, initial))
     if (reduction.access == Access::Row)
-      value = createIdentity(b, reduction.kind, vectorF64);
-  Values results =
-      emitColumns(row, isRow, initial, [&](Place place, ValueRange sofar) { return emitEntries(place, sofar); });
+      value = createIdentity(b, reduction.kind, region.vectorOf(b.getF64Type()));
+  Values results = emitColumns(row, initial, [&](Place place, ValueRange sofar) { return emitEntries(place, sofar); });
+  Value isRow = index.compare(arith::CmpIPredicate::slt, row, lastRow);
   Value isFirst = index.compare(arith::CmpIPredicate::eq, lane, index.constant(0));
   Value stores = arith::AndIOp::create(b, isRow, isFirst);
   for (auto [reduction, value, before] : llvm::zip(reductions, results, carried)) {
     if (reduction.access != Access::Row)
       continue;
-    Value number = foldThreads(b, kernel, reduction.kind, foldLanes(b, reduction.kind, value), lanes);
-    index.ifTrue(stores, [&, memref = reduction.memref] {
-      memref::StoreOp::create(b, number, memref, ValueRange{kernel.colBlock, row});
-    });
+    Value number = foldAll(reduction.kind, value, lanes);
+    Value partials = kernel.buffer(reduction.partials);
+    index.ifTrue(stores, [&] { memref::StoreOp::create(b, number, partials, ValueRange{kernel.colBlock, row}); });
     value = before;
   }
   return results;
 }
 
-/// The tile's numbers; what a thread has of its columns is stored.
-ThreadEntries::Values ThreadEntries::finishTile(ValueRange carried) {
-  Values results;
-  Value col = index.add(colBegin, index.mul(lane, length));
-  for (auto [reduction, value] : llvm::zip(reductions, carried)) {
-    if (reduction.access == Access::Column)
-      storePart(value, reduction.memref, {kernel.rowBlock, col, index.sub(colEnd, col)});
-    if (reduction.access == Access::Single)
-      results.push_back(foldThreads(b, kernel, reduction.kind, foldLanes(b, reduction.kind, value),
-                                    index.constant(kernel.shape.threads)));
-  }
-  return results;
+ThreadEntries::Values ThreadEntries::emitRows(Value begin, Value end, ValueRange carried) {
+  // Loaded for each row, so that registers hold addresses of one row only.
+  auto buffers = kernel.buffers;
+  auto rows =
+      scf::ForOp::create(b, begin, end, rowsAtOnce, carried, [&](OpBuilder &, Location, Value first, ValueRange sofar) {
+        if (!EntryMemory::isOneRow(stage))
+          kernel.reloadBuffers();
+        nextRow = first;
+        lastRow = end;
+        scf::YieldOp::create(b, emitRow(index.add(first, firstRow), sofar));
+      });
+  kernel.buffers = buffers;
+  return rows.getResults();
 }
 
+//===----------------------------------------------------------------------===//
+// Columns
+//===----------------------------------------------------------------------===//
+
+/// Numbers a column that the first row of threads has.
+void ThreadEntries::storeColumn(const Reduction &reduction, Value vector, Value col, Value count) {
+  Value isFirst = index.compare(arith::CmpIPredicate::eq, firstRow, index.constant(0));
+  index.ifTrue(isFirst, [&] {
+    storeScattered(b, vector, getNeighbours(b, kernel.buffer(reduction.partials), kernel.rowBlock, col, length), count);
+  });
+}
+
+/// Adds to what lies in memory, as the rows are too long for registers; the tile's first rows start it. The same
+/// threads come back to the same columns.
+void ThreadEntries::foldColumn(const Reduction &reduction, Value vector, Place place) {
+  Value begun = index.compare(arith::CmpIPredicate::ne, nextRow, rowBegin);
+  Value isFirst = index.compare(arith::CmpIPredicate::eq, firstRow, index.constant(0));
+  Value folded = foldGroups(b, kernel, reduction.kind, vector, lanes);
+  auto load = [&](OpBuilder &, Location) {
+    ScatteredVector sofar = getNeighbours(b, kernel.buffer(reduction.partials), kernel.rowBlock, place.col, length);
+    scf::YieldOp::create(b, loadScattered(b, sofar, place.count));
+  };
+  auto start = [&](OpBuilder &, Location) {
+    scf::YieldOp::create(b, createIdentity(b, reduction.kind, vector.getType()));
+  };
+  Value sofar = scf::IfOp::create(b, arith::AndIOp::create(b, begun, isFirst), load, start).getResult(0);
+  storeColumn(reduction, createFold(b, reduction.kind, sofar, folded), place.col, place.count);
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
 LogicalResult ThreadEntries::begin() {
-  if (failed(emitShared()))
+  for (Value buffer : getEntryBuffers(stage))
+    if (getEntryAccess(stage, buffer) == Access::Oriented &&
+        isa<Q8Type>(cast<BufferType>(buffer.getType()).getElementType()))
+      return stage.emitOpError("reads 8-bit codes in the other orientation");
+  if (failed(region.emitShared(kernel.scalars)))
     return failure();
-  if (canBeOneRow())
-    treatAsOneRow();
+  if (EntryMemory::isOneRow(stage))
+    takeOneRow();
   placeThreads();
-  checkAlignment();
+  memory.begin(colBegin);
   return success();
 }
 
 ThreadEntries::Values ThreadEntries::getInitial() {
   Values initial;
-  for (Reduction &reduction : reductions)
-    initial.push_back(createIdentity(b, reduction.kind, vectorOf(b.getF64Type())));
+  for (const Reduction &reduction : reductions)
+    initial.push_back(createIdentity(b, reduction.kind, region.vectorOf(b.getF64Type())));
   return initial;
 }
 
-ThreadEntries::Values ThreadEntries::emitRows(Value begin, Value end, ValueRange carried) {
-  auto rows = scf::ForOp::create(b, begin, end, rowsAtOnce, carried,
-                                 [&](OpBuilder &, Location, Value first, ValueRange sofar) {
-                                   Value row = index.add(first, firstRow);
-                                   Value isRow = index.compare(arith::CmpIPredicate::slt, row, end);
-                                   scf::YieldOp::create(b, emitRow(row, isRow, sofar));
-                                 });
-  return rows.getResults();
+/// The tile's numbers; columns that threads kept are stored.
+ThreadEntries::Values ThreadEntries::finishTile(ValueRange carried) {
+  Values results;
+  Value col = index.add(colBegin, index.mul(lane, length));
+  for (auto [reduction, value] : llvm::zip(reductions, carried)) {
+    if (reduction.access == Access::Column && keepsColumns(stage))
+      storeColumn(reduction, foldGroups(b, kernel, reduction.kind, value, lanes), col, index.sub(colEnd, col));
+    if (reduction.access == Access::Single)
+      results.push_back(foldAll(reduction.kind, value, index.constant(kernel.shape.threads)));
+  }
+  return results;
 }
 
 FailureOr<ThreadEntries::Values> ThreadEntries::emitTile() {

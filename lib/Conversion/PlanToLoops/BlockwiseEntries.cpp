@@ -7,8 +7,6 @@
 using namespace mlir;
 using namespace descent::plan;
 
-static constexpr int32_t kInfinityBits = 0x7f800000, kLeastNormalBits = 0x00800000, kMagnitudeBits = 0x7fffffff;
-
 static Q8Type getCodeType(Value buffer) {
   return dyn_cast<Q8Type>(cast<BufferType>(buffer.getType()).getElementType());
 }
@@ -115,16 +113,12 @@ void BlockwiseEntries::emitEncode(Value row, Value begin, Value count) {
 }
 
 /// The bits of the largest magnitude of each state, all in one loop: what follows waits for the last entry of each.
-/// Bits of magnitudes are ordered as integers, NaN above infinity.
 SmallVector<Value> BlockwiseEntries::createLargest(ArrayRef<State> written, Value count) {
-  auto type = VectorType::get({vectors.getLength()}, b.getI32Type());
-  Value magnitude = vectors.all(b.getI32Type(), kMagnitudeBits);
   auto fold = [&](Value place, Value mask, ValueRange sofar) {
     SmallVector<Value> largest;
     for (auto [state, bits] : llvm::zip_equal(written, sofar)) {
       Value entries = loadEntries(b, kernel.scratch, {at(state, place)}, vectors.getLength(), b.getF32Type(), mask);
-      entries = arith::AndIOp::create(b, arith::BitcastOp::create(b, type, entries), magnitude);
-      largest.push_back(arith::MaxUIOp::create(b, bits, entries));
+      largest.push_back(arith::MaxUIOp::create(b, bits, vectors.createMagnitudes(entries)));
     }
     return largest;
   };
@@ -142,25 +136,15 @@ SmallVector<Value> BlockwiseEntries::createLargest(ArrayRef<State> written, Valu
   });
 }
 
-/// A block that is not finite has NaN for its scale and so for its entries; of one that is zero, or too small for the
-/// scale to have a reciprocal, nothing is kept.
+/// Of a block without a whole scale nothing is kept.
 void BlockwiseEntries::encode(const State &state, Value bits, Value row, Value begin, Value count) {
-  auto integer = [&](int32_t value) { return arith::ConstantOp::create(b, b.getI32IntegerAttr(value)); };
-  auto number = [&](float value) { return arith::ConstantOp::create(b, b.getF32FloatAttr(value)); };
-  auto compare = [&](arith::CmpIPredicate predicate, Value lhs, int32_t rhs) {
-    return arith::CmpIOp::create(b, predicate, lhs, integer(rhs));
-  };
-  Value isFinite = compare(arith::CmpIPredicate::ult, bits, kInfinityBits);
-  Value isNormal = compare(arith::CmpIPredicate::uge, bits, kLeastNormalBits);
-  Value scale = arith::BitcastOp::create(b, b.getF32Type(), bits);
-  Value kept = arith::SelectOp::create(b, isNormal, scale, number(0.0f));
-  kept = arith::SelectOp::create(b, isFinite, kept, number(std::numeric_limits<float>::quiet_NaN()));
-  memref::StoreOp::create(b, kept, state.scales, ValueRange{row, createScalePlace(b, begin, block)});
+  CodeVectors::Scale scale = vectors.createScale(bits);
+  memref::StoreOp::create(b, scale.kept, state.scales, ValueRange{row, createScalePlace(b, begin, block)});
   Value zero = vectors.all(b.getI8Type(), CodeMap(state.sign).getZero());
   scf::IfOp::create(
-      b, arith::AndIOp::create(b, isFinite, isNormal),
+      b, scale.whole,
       [&](OpBuilder &, Location) {
-        encodeEntries(state, scale, row, begin, count);
+        encodeEntries(state, scale.kept, row, begin, count);
         scf::YieldOp::create(b);
       },
       [&](OpBuilder &, Location) {

@@ -2,7 +2,7 @@
 #ifndef DESCENT_LIB_CONVERSION_PLANTOLOOPS_BLOCKWISEENTRIES_H
 #define DESCENT_LIB_CONVERSION_PLANTOLOOPS_BLOCKWISEENTRIES_H
 
-#include "CodeVectors.h"
+#include "CodeGathers.h"
 #include "Kernel.h"
 
 namespace descent::plan {
@@ -50,7 +50,7 @@ private:
 
   mlir::ImplicitLocOpBuilder &b;
   const Kernel &kernel;
-  CodeVectors vectors;
+  CodeGathers vectors;
   llvm::SmallVector<mlir::Value> buffers; // of the plan, one a state
   llvm::SmallVector<State> states;
   int64_t block = 0;

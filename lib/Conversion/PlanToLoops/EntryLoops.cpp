@@ -1,9 +1,6 @@
 #include "EntryLoops.h"
 
-#include "descent/Conversion/Kernels/RandomBits.h"
-
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -21,69 +18,15 @@ static int64_t getVectorLength(StageOpInterface stage, unsigned vectorBits) {
   return vectorBits / 64;
 }
 
-static Access getReadAccess(StageOpInterface stage, Value buffer) {
-  return *getAccess(stage.getStageDomain(), cast<BufferType>(buffer.getType()));
-}
-
 EntryLoops::EntryLoops(ImplicitLocOpBuilder &b, StageOpInterface stage, const Kernel &kernel, unsigned vectorBits)
     : b(b), stage(stage), kernel(kernel), length(getVectorLength(stage, vectorBits)), rowBegin(kernel.rowBegin),
       rowEnd(kernel.rowEnd), colBegin(kernel.colBegin), colEnd(kernel.colEnd), codes(b, stage, kernel, vectorBits),
-      oriented(b, stage, kernel, vectorBits), uniform(getUniformOps(stage)) {
-  for (auto [buffer, kind] :
-       llvm::zip(stage.getStagePartials(), stage.getStageReductions().getAsRange<CombineKindAttr>()))
-    reductions.push_back({kind.getValue(),
-                          *getPartialAccess(stage.getStageDomain(), cast<BufferType>(buffer.getType())),
-                          kernel.buffer(buffer)});
-}
-
-/// What depends on scalars only, and single numbers in memory, once a call.
-LogicalResult EntryLoops::emitShared() {
-  Block *body = stage.getStageBody();
-  unsigned argument = stage.getNumSourceArguments();
-  for (Value buffer : stage.getStageReads()) {
-    BlockArgument entry = body->getArgument(argument++);
-    if (getReadAccess(stage, buffer) != Access::Single)
-      continue;
-    Value zero = createIndex(b, 0);
-    Value number = memref::LoadOp::create(b, kernel.buffer(buffer), ValueRange{zero, zero});
-    scalars.map(entry, convertFloat(b, number, entry.getType()));
-  }
-  for (Value scalar : kernel.scalars)
-    scalars.map(body->getArgument(argument++), scalar);
-  for (Operation &op : body->without_terminator()) {
-    if (isa<RowFoldOp>(op))
-      continue;
-    bool isElementwise = OpTrait::hasElementwiseMappableTraits(&op) || op.hasTrait<OpTrait::ConstantLike>() ||
-                         isa<DiagonalOp, RandomOp>(op);
-    // LLVM raises vectors to one power only.
-    if (!isElementwise || isa<math::FPowIOp>(op))
-      return op.emitOpError("has no vector form, so it cannot stand in a stage");
-    if (uniform.contains(&op))
-      b.clone(op, scalars);
-  }
-  broadcastUniform();
-  return success();
-}
-
-/// Vectors of the shared numbers that the entries' operations use.
-void EntryLoops::broadcastUniform() {
-  for (Operation &op : *stage.getStageBody()) {
-    if (uniform.contains(&op))
-      continue;
-    for (Value operand : op.getOperands()) {
-      if (isa<RandomOp>(op))
-        continue; // takes its key as a number
-      if (!scalars.contains(operand) || shared.contains(operand))
-        continue;
-      auto type = VectorType::get({length}, operand.getType());
-      shared.map(operand, vector::BroadcastOp::create(b, type, scalars.lookup(operand)));
-    }
-  }
-}
+      oriented(b, stage, kernel, vectorBits), region(b, stage, kernel.buffers, length),
+      reductions(region.getReductions()) {}
 
 bool EntryLoops::canBeOneRow() {
   auto fits = [&](Value buffer) {
-    Access access = getReadAccess(stage, buffer);
+    Access access = getEntryAccess(stage, buffer);
     return access == Access::Entry || access == Access::Single;
   };
   Block *body = stage.getStageBody();
@@ -101,7 +44,7 @@ void EntryLoops::treatAsOneRow() {
   llvm::SmallPtrSet<Value, 8> seen;
   for (Value buffer :
        llvm::concat<Value>(llvm::to_vector(stage.getStageReads()), llvm::to_vector(stage.getStageWrites()))) {
-    if (getReadAccess(stage, buffer) != Access::Entry || !seen.insert(buffer).second)
+    if (getEntryAccess(stage, buffer) != Access::Entry || !seen.insert(buffer).second)
       continue;
     Value stride = memref::ExtractStridedMetadataOp::create(b, kernel.buffer(buffer)).getStrides()[0];
     Value packed = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, stride, cols);
@@ -141,26 +84,23 @@ void EntryLoops::storeWrite(Value entries, Value buffer, Value row, Value col, V
   storeEntries(b, entries, kernel.buffer(buffer), {row, col}, mask);
 }
 
-void EntryLoops::loadReads(Value row, Value col, Value mask, IRMapping &values) {
-  Block *body = stage.getStageBody();
+void EntryLoops::loadReads(Value row, Value col, Value mask, IRMapping &loaded) {
   if (source) {
     Value atRow = arith::SubIOp::create(b, row, sourceRow);
     Value atCol = arith::SubIOp::create(b, col, sourceCol);
-    BlockArgument entry = body->getArgument(0);
-    values.map(entry, loadEntries(b, source, {atRow, atCol}, length, entry.getType(), mask));
+    BlockArgument entry = stage.getStageBody()->getArgument(0);
+    loaded.map(entry, loadEntries(b, source, {atRow, atCol}, length, entry.getType(), mask));
   }
-  unsigned argument = stage.getNumSourceArguments();
-  for (Value buffer : stage.getStageReads()) {
-    BlockArgument entry = body->getArgument(argument++);
-    Access access = getReadAccess(stage, buffer);
+  for (auto [entry, buffer] : getReads(stage)) {
+    Access access = getEntryAccess(stage, buffer);
     if (access == Access::Oriented) {
       auto [memref, blockRow, blockCol] = oriented.getPlace(buffer, row, col);
-      values.map(entry, loadEntries(b, memref, {blockRow, blockCol}, length, entry.getType(), mask));
+      loaded.map(entry, loadEntries(b, memref, {blockRow, blockCol}, length, entry.getType(), mask));
     }
     if (access != Access::Entry && access != Access::Column)
       continue;
     Value first = access == Access::Entry ? row : createIndex(b, 0);
-    values.map(entry, loadRead(buffer, entry.getType(), first, col, mask));
+    loaded.map(entry, loadRead(buffer, entry.getType(), first, col, mask));
   }
 }
 
@@ -182,55 +122,21 @@ void EntryLoops::foldEntries(Value row, Value col, Value mask, ValueRange values
     // The tile's first row starts the column's number.
     Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, row, rowBegin);
     SmallVector<Value> place = {kernel.rowBlock, col};
-    Value sofar = loadEntries(b, reduction.memref, place, length, b.getF64Type(), mask);
+    Value sofar = loadEntries(b, kernel.buffer(reduction.partials), place, length, b.getF64Type(), mask);
     sofar = arith::SelectOp::create(b, isFirst, identity, sofar);
-    storeEntries(b, createFold(b, reduction.kind, sofar, entries), reduction.memref, place, mask);
+    storeEntries(b, createFold(b, reduction.kind, sofar, entries), kernel.buffer(reduction.partials), place, mask);
   }
 }
 
-/// 1 in the lane whose column is the row, 0 in the others.
-static Value createDiagonal(ImplicitLocOpBuilder &b, Value row, Value col, VectorType type) {
-  Value lane = arith::SubIOp::create(b, row, col), next = arith::AddIOp::create(b, lane, createIndex(b, 1));
-  int64_t length = type.getNumElements();
-  Value isThere = arith::XOrIOp::create(b, createMask(b, next, length), createMask(b, lane, length));
-  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
-  Value one = arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getFloatAttr(type.getElementType(), 1.0)));
-  return arith::SelectOp::create(b, isThere, one, zero);
-}
-
-/// Domains with random numbers are those of what is written.
-Value EntryLoops::emitRandom(RandomOp op, Value row, Value col) {
-  Value cols = memref::DimOp::create(b, kernel.buffer(stage.getStageWrites().front()), createIndex(b, 1));
-  Value place = arith::AddIOp::create(b, arith::MulIOp::create(b, row, cols), col);
-  return createRandomBits(b, scalars.lookup(op.getKey()), op.getStream(), place, length);
-}
-
-IRMapping EntryLoops::emitValues(Value row, Value col, Value mask, const llvm::SetVector<Operation *> &needed) {
-  IRMapping values = shared;
-  loadReads(row, col, mask, values);
-  for (Operation &op : stage.getStageBody()->without_terminator()) {
-    if (uniform.contains(&op) || isa<RowFoldOp>(op) || !(needed.empty() || needed.contains(&op)))
-      continue;
-    if (auto diagonal = dyn_cast<DiagonalOp>(op)) {
-      values.map(diagonal.getResult(), createDiagonal(b, row, col, VectorType::get({length}, diagonal.getType())));
-      continue;
-    }
-    if (auto random = dyn_cast<RandomOp>(op)) {
-      values.map(random.getResult(), emitRandom(random, row, col));
-      continue;
-    }
-    Operation *clone = b.clone(op, values);
-    for (OpResult result : clone->getResults())
-      result.setType(VectorType::get({length}, result.getType()));
-  }
-  return values;
+IRMapping EntryLoops::emitValues(Value row, Value col, Value mask, const StageValues::Operations &needed) {
+  IRMapping ofEntries = region.getShared();
+  loadReads(row, col, mask, ofEntries);
+  region.emit(row, col, needed, ofEntries);
+  return ofEntries;
 }
 
 void EntryLoops::emitEntries(Value row, Value col, Value mask, Accumulators &accumulators) {
-  IRMapping values = emitValues(row, col, mask, {});
-  SmallVector<Value> yielded;
-  for (Value value : stage.getStageBody()->getTerminator()->getOperands())
-    yielded.push_back(values.lookup(value));
+  SmallVector<Value> yielded = region.getYielded(emitValues(row, col, mask, {}));
   OperandRange writes = stage.getStageWrites();
   // Masked before anything is stored: LLVM 22 makes one masked load of a masked load and a selection with the same
   // mask, and puts it where the selection is.
@@ -280,25 +186,11 @@ SmallVector<Value> EntryLoops::emitColumns(ArrayRef<Value> initial, VisitColumns
   return blocks.getResults();
 }
 
-/// What the operand of a fold follows from, down to numbers that the row shares.
-static llvm::SetVector<Operation *> getSlice(RowFoldOp fold) {
-  llvm::SetVector<Operation *> slice;
-  SmallVector<Value> todo = {fold.getOperand()};
-  while (!todo.empty()) {
-    Operation *op = todo.pop_back_val().getDefiningOp();
-    if (op && op->getBlock() == fold->getBlock() && !isa<RowFoldOp>(op) && slice.insert(op))
-      llvm::append_range(todo, op->getOperands());
-  }
-  return slice;
-}
-
 /// Visits the row once for each fold, in their order, as one may need another.
 void EntryLoops::emitRowFolds(Value row) {
   auto vectorF64 = VectorType::get({length}, b.getF64Type());
   for (RowFoldOp fold : stage.getStageBody()->getOps<RowFoldOp>()) {
-    // Not empty, which would stand for all operations: the fold itself is never emitted.
-    llvm::SetVector<Operation *> needed = getSlice(fold);
-    needed.insert(fold);
+    StageValues::Operations needed = StageValues::getSlice(fold);
     Value identity = createIdentity(b, fold.getKind(), vectorF64);
     auto foldColumns = [&](Value col, Value mask, ValueRange sofar) -> SmallVector<Value> {
       Value entries = emitValues(row, col, mask, needed).lookup(fold.getOperand());
@@ -307,28 +199,18 @@ void EntryLoops::emitRowFolds(Value row) {
       return {createFold(b, fold.getKind(), sofar.front(), entries)};
     };
     Value lanes = emitColumns(identity, foldColumns, /*stores=*/false).front();
-    Value number = foldLanes(b, fold.getKind(), lanes);
-    shared.map(fold.getResult(), vector::BroadcastOp::create(b, vectorF64, number));
+    region.setRowFold(fold, foldLanes(b, fold.getKind(), lanes));
   }
 }
 
 SmallVector<Value> EntryLoops::emitRow(Value row, ValueRange tileAccumulators) {
   auto vectorF64 = VectorType::get({length}, b.getF64Type());
   Accumulators accumulators;
-  for (Reduction &reduction : reductions)
+  for (const Reduction &reduction : reductions)
     accumulators.push_back(reduction.access == Access::Row ? createIdentity(b, reduction.kind, vectorF64) : Value());
   setCarried(accumulators, tileAccumulators, false);
 
-  unsigned argument = stage.getNumSourceArguments();
-  for (Value buffer : stage.getStageReads()) {
-    BlockArgument entry = stage.getStageBody()->getArgument(argument++);
-    if (getReadAccess(stage, buffer) != Access::Row)
-      continue;
-    Value number = memref::LoadOp::create(b, kernel.buffer(buffer), ValueRange{createIndex(b, 0), row});
-    Value converted = convertFloat(b, number, entry.getType());
-    shared.map(entry, vector::BroadcastOp::create(b, VectorType::get({length}, entry.getType()), converted));
-  }
-
+  region.enterRow(row);
   rowAtHand = row;
   emitRowFolds(row);
   auto reduceColumns = [&](Value col, Value mask, ValueRange values) {
@@ -341,7 +223,7 @@ SmallVector<Value> EntryLoops::emitRow(Value row, ValueRange tileAccumulators) {
 
   for (auto [reduction, accumulator] : llvm::zip(reductions, accumulators))
     if (reduction.access == Access::Row)
-      memref::StoreOp::create(b, foldLanes(b, reduction.kind, accumulator), reduction.memref,
+      memref::StoreOp::create(b, foldLanes(b, reduction.kind, accumulator), kernel.buffer(reduction.partials),
                               ValueRange{kernel.colBlock, row});
   return carried(accumulators, false);
 }
@@ -374,13 +256,13 @@ SmallVector<Value> EntryLoops::emitBlock(EntryBlock block) {
     treatAsOneRow();
   auto vectorF64 = VectorType::get({length}, b.getF64Type());
   SmallVector<Value> initial;
-  for (Reduction &reduction : reductions)
+  for (const Reduction &reduction : reductions)
     if (reduction.access == Access::Single)
       initial.push_back(createIdentity(b, reduction.kind, vectorF64));
   SmallVector<Value> totals = oriented.isEmpty() ? emitRows(rowBegin, rowEnd, initial) : emitRowBlocks(initial);
   SmallVector<Value> results;
   auto *accumulator = totals.begin();
-  for (Reduction &reduction : reductions)
+  for (const Reduction &reduction : reductions)
     if (reduction.access == Access::Single)
       results.push_back(weigh(reduction.kind, foldLanes(b, reduction.kind, *accumulator++)));
   return results;

@@ -5,8 +5,7 @@
 #include "BlockwiseEntries.h"
 #include "OrientedTile.h"
 
-#include "mlir/IR/IRMapping.h"
-#include "llvm/ADT/SetVector.h"
+#include "descent/Conversion/Kernels/StageValues.h"
 
 namespace descent::plan {
 
@@ -30,31 +29,24 @@ public:
   void setWeight(mlir::Value factor) { weight = factor; }
 
   /// Emits what all entries share, once, before any loop. Fails on an operation without a vector form.
-  mlir::LogicalResult emitShared();
+  mlir::LogicalResult emitShared() { return region.emitShared(kernel.scalars); }
   /// Emits the loops over a block; returns its number for each reduction of the tile.
   llvm::SmallVector<mlir::Value> emitBlock(EntryBlock block);
   /// Emits the loops over the tile, from what entries share on.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>> emitTile();
 
 private:
-  struct Reduction {
-    CombineKind kind;
-    Access access;
-    mlir::Value memref;
-  };
   /// One number a reduction; null for those a column, which live in memory.
   using Accumulators = llvm::SmallVector<mlir::Value>;
 
   void treatAsOneRow();
   bool canBeOneRow();
-  void broadcastUniform();
   llvm::SmallVector<mlir::Value> emitRows(mlir::Value begin, mlir::Value end, mlir::ValueRange tileAccumulators);
   llvm::SmallVector<mlir::Value> emitRowBlocks(mlir::ValueRange tileAccumulators);
   llvm::SmallVector<mlir::Value> emitRow(mlir::Value row, mlir::ValueRange tileAccumulators);
   void emitEntries(mlir::Value row, mlir::Value col, mlir::Value mask, Accumulators &accumulators);
   /// The operations of the region for a vector of entries, those of `needed` if it says something.
-  mlir::IRMapping emitValues(mlir::Value row, mlir::Value col, mlir::Value mask,
-                             const llvm::SetVector<mlir::Operation *> &needed);
+  mlir::IRMapping emitValues(mlir::Value row, mlir::Value col, mlir::Value mask, const StageValues::Operations &needed);
   /// Is given a column, a mask (null for whole vectors), and what it yielded before.
   using VisitColumns = llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::Value, mlir::ValueRange)>;
   llvm::SmallVector<mlir::Value> emitRange(mlir::Value begin, mlir::Value end, llvm::ArrayRef<mlir::Value> initial,
@@ -64,10 +56,9 @@ private:
   void emitRowFolds(mlir::Value row);
   mlir::Value loadRead(mlir::Value buffer, mlir::Type type, mlir::Value row, mlir::Value col, mlir::Value mask);
   void storeWrite(mlir::Value entries, mlir::Value buffer, mlir::Value row, mlir::Value col, mlir::Value mask);
-  void loadReads(mlir::Value row, mlir::Value col, mlir::Value mask, mlir::IRMapping &values);
+  void loadReads(mlir::Value row, mlir::Value col, mlir::Value mask, mlir::IRMapping &loaded);
   /// What a remainder reduces: the identity where the mask is off.
   llvm::SmallVector<mlir::Value> maskReduced(mlir::Value mask, mlir::ValueRange values);
-  mlir::Value emitRandom(RandomOp op, mlir::Value row, mlir::Value col);
   void foldEntries(mlir::Value row, mlir::Value col, mlir::Value mask, mlir::ValueRange values,
                    Accumulators &accumulators);
   /// What one tile stands for of a sum.
@@ -85,10 +76,8 @@ private:
   BlockwiseEntries codes;
   mlir::Value rowAtHand, blockBegin; // of codes: the row, and its block's first column
   OrientedTiles oriented;
-  llvm::SmallVector<Reduction> reductions;
-  llvm::SmallPtrSet<mlir::Operation *, 8> uniform;
-  mlir::IRMapping scalars; // values that all entries share
-  mlir::IRMapping shared;  // the same as vectors, and the row's own
+  StageValues region;
+  llvm::ArrayRef<Reduction> reductions;
 };
 
 } // namespace descent::plan

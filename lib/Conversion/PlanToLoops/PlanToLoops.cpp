@@ -68,7 +68,8 @@ struct ConvertPlanToLoops : descent::impl::ConvertPlanToLoopsBase<ConvertPlanToL
 
   void runOnOperation() override {
     if (vectorBits < 128 || !llvm::isPowerOf2_32(vectorBits)) {
-      emitError(getOperation().getLoc(), "vector-bits must be a power of two from 128 on, not ") << vectorBits;
+      emitError(getOperation().getLoc(), "vector-bits must be a power of two from 128 on, not ")
+          << unsigned(vectorBits);
       return signalPassFailure();
     }
     KernelLibrary library(getOperation());

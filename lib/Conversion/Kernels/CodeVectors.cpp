@@ -1,11 +1,13 @@
-#include "CodeVectors.h"
+#include "descent/Conversion/Kernels/CodeVectors.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace descent::plan;
+
+static constexpr int32_t kInfinityBits = 0x7f800000, kLeastNormalBits = 0x00800000, kMagnitudeBits = 0x7fffffff;
 
 Value CodeVectors::all(Value number) { return vector::BroadcastOp::create(b, getType(number.getType()), number); }
 
@@ -18,33 +20,34 @@ Value CodeVectors::all(float number) {
   return arith::ConstantOp::create(b, DenseElementsAttr::get(getType(b.getF32Type()), number));
 }
 
-//===----------------------------------------------------------------------===//
-// Tables
-//===----------------------------------------------------------------------===//
-
-/// Entries of a constant of the module, which it gets with the first use.
-template <typename T> Value CodeVectors::lookUp(CodeSign sign, StringRef what, ArrayRef<T> entries, Value indices) {
-  Type elementType = std::is_same_v<T, float> ? Type(b.getF32Type()) : Type(b.getI16Type());
-  auto type = MemRefType::get({int64_t(entries.size())}, elementType);
-  std::string name = ("descent_q8_" + stringifyCodeSign(sign) + what).str();
-  if (!module.lookupSymbol(name)) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(module.getBody());
-    auto values = DenseElementsAttr::get(RankedTensorType::get(type.getShape(), elementType), entries);
-    memref::GlobalOp::create(b, name, b.getStringAttr("private"), type, values, /*constant=*/true, IntegerAttr());
-  }
-  Value table = memref::GetGlobalOp::create(b, type, name), everywhere = all(b.getI1Type(), 1);
-  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(getType(elementType)));
-  Value begin = arith::ConstantOp::create(b, b.getIndexAttr(0));
-  return vector::GatherOp::create(b, getType(elementType), table, ValueRange{begin}, indices, everywhere, zero);
-}
-
 /// Indices are taken for signed, so that those of 8 bits need another.
 Value CodeVectors::widen(Value codes) { return arith::ExtUIOp::create(b, getType(b.getI16Type()), codes); }
 
 Value CodeVectors::decode(CodeSign sign, Value codes, Value scale) {
-  std::vector<float> numbers = CodeMap(sign).getNumbers();
-  return arith::MulFOp::create(b, lookUp<float>(sign, "", numbers, widen(codes)), all(scale));
+  return arith::MulFOp::create(b, lookUp(sign, Table::Numbers, widen(codes)), all(scale));
+}
+
+//===----------------------------------------------------------------------===//
+// Scales
+//===----------------------------------------------------------------------===//
+
+Value CodeVectors::createMagnitudes(Value entries) {
+  Value bits = arith::BitcastOp::create(b, getType(b.getI32Type()), entries);
+  return arith::AndIOp::create(b, bits, all(b.getI32Type(), kMagnitudeBits));
+}
+
+CodeVectors::Scale CodeVectors::createScale(Value bits) {
+  auto integer = [&](int32_t value) { return arith::ConstantOp::create(b, b.getI32IntegerAttr(value)); };
+  auto number = [&](float value) { return arith::ConstantOp::create(b, b.getF32FloatAttr(value)); };
+  auto compare = [&](arith::CmpIPredicate predicate, Value lhs, int32_t rhs) {
+    return arith::CmpIOp::create(b, predicate, lhs, integer(rhs));
+  };
+  Value isFinite = compare(arith::CmpIPredicate::ult, bits, kInfinityBits);
+  Value isNormal = compare(arith::CmpIPredicate::uge, bits, kLeastNormalBits);
+  Value scale = arith::BitcastOp::create(b, b.getF32Type(), bits);
+  Value kept = arith::SelectOp::create(b, isNormal, scale, number(0.0f));
+  kept = arith::SelectOp::create(b, isFinite, kept, number(std::numeric_limits<float>::quiet_NaN()));
+  return {kept, arith::AndIOp::create(b, isFinite, isNormal)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -58,8 +61,9 @@ Value CodeVectors::choose(Value lhs, Value rhs, Ordered order) {
 }
 
 /// The least of the map's lines.
-Value CodeVectors::guessByLines(CodeSign sign, Value quotients) {
+Value CodeVectors::guess(CodeSign sign, Value entries, Value reciprocal) {
   CodeMap map(sign);
+  Value quotients = arith::MulFOp::create(b, entries, all(reciprocal));
   Value y = map.isSigned ? Value(math::AbsFOp::create(b, quotients)) : quotients, least;
   for (CodeMap::Line line : map.getLines()) {
     Value number = vector::FMAOp::create(b, y, all(line.slope), all(line.offset));
@@ -70,6 +74,10 @@ Value CodeVectors::guessByLines(CodeSign sign, Value quotients) {
   return arith::TruncIOp::create(b, getType(b.getI8Type()), number);
 }
 
+//===----------------------------------------------------------------------===//
+// Encoding
+//===----------------------------------------------------------------------===//
+
 /// The upper halves of the bits of each number, as integers.
 Value CodeVectors::getUpperHalves(Value numbers) {
   unsigned bits = cast<VectorType>(numbers.getType()).getElementTypeBitWidth();
@@ -79,37 +87,11 @@ Value CodeVectors::getUpperHalves(Value numbers) {
   return vector::ShuffleOp::create(b, halves, halves, upper);
 }
 
-/// The line of the cell that the quotient's upper half lies in, all in 16 bits.
-Value CodeVectors::guessByCells(CodeSign sign, Value upperHalves) {
-  Type i16 = b.getI16Type();
-  CodeMap map(sign);
-  CodeMap::Cells cells = map.getCells();
-  auto shift = [&](Value value, int64_t bits) -> Value { return arith::ShRUIOp::create(b, value, all(i16, bits)); };
-  if (map.isSigned)
-    upperHalves = arith::AndIOp::create(b, upperHalves, all(i16, 0x7fff));
-  Value first = all(i16, CodeMap::Cells::kFirst);
-  Value key = arith::SubIOp::create(b, arith::MaxSIOp::create(b, upperHalves, first), first);
-  Value begin = lookUp<uint16_t>(sign, "_shifts", cells.shifts, shift(key, CodeMap::Cells::kBits));
-  Value cell = shift(arith::AddIOp::create(b, key, begin), CodeMap::Cells::kBits);
-  Value product = arith::MulIOp::create(b, key, lookUp<uint16_t>(sign, "_slopes", cells.slopes, cell));
-  Value number = arith::AddIOp::create(b, product, lookUp<uint16_t>(sign, "_offsets", cells.offsets, cell));
-  return getUpperHalves(number);
-}
-
-Value CodeVectors::guess(CodeSign sign, Value entries, Value reciprocal) {
-  Value quotients = arith::MulFOp::create(b, entries, all(reciprocal));
-  return permutesTables ? guessByCells(sign, getUpperHalves(quotients)) : guessByLines(sign, quotients);
-}
-
-//===----------------------------------------------------------------------===//
-// Encoding
-//===----------------------------------------------------------------------===//
-
 /// A magnitude takes the next code when it exceeds threshold * scale, which a fused multiply-add decides exactly. Codes
 /// grow with their numbers, so that of two equally near ones a negative entry takes that of the greater magnitude.
 Value CodeVectors::encode(CodeSign sign, Value guesses, Value entries, Value scale) {
   CodeMap map(sign);
-  Value threshold = lookUp<float>(sign, "_thresholds", map.getThresholds(), widen(guesses));
+  Value threshold = lookUp(sign, Table::Thresholds, widen(guesses));
   if (map.isSigned)
     threshold = math::CopySignOp::create(b, threshold, entries);
   Value excess = math::FmaOp::create(b, threshold, all(arith::NegFOp::create(b, scale)), entries);
