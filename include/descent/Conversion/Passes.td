@@ -57,10 +57,10 @@ def ConvertPlanToGpu : Pass<"convert-plan-to-gpu", "::mlir::ModuleOp"> {
   let summary = "emit a kernel of a device for every stage of a plan";
   let description = [{
     Requires a plan whose regions hold `arith` and `math` operations on scalars, and whose products read plain factors
-    (not `plan-pack-factors`). Emits a `gpu.func` in the module `@kernels` for every sweep, product and fold, and one for
-    all work on numbers between two of them (between cuts, and of one alternative), and names it in the stages'
-    `plan.kernel`; `plan.tile` says how a stage's grid is made. Kernels have the arguments of `device.h`. Stages with the
-    same body share one.
+    (not `plan-pack-factors`). Emits a `gpu.func` in the module `@kernels` for every sweep, product and fold, and one
+    for all work on numbers between two of them (between cuts, and of one alternative), and names it in the stages'
+    `plan.kernel`; `plan.tile` says how a stage's grid is made, and `plan.triangle` that it is a triangle. Kernels have
+    the arguments of `device.h`. Stages with the same body share one.
 
     A block of threads takes tiles in turn, so that results do not depend on how many blocks there are. Threads access
     vectors of `vector-bytes` where memory is aligned, and entries one by one elsewhere and at the ends of rows. Stages
@@ -72,17 +72,23 @@ def ConvertPlanToGpu : Pass<"convert-plan-to-gpu", "::mlir::ModuleOp"> {
     warps of a block and tile by tile, in an order that follows from the shape and the options alone, without atomic
     operations.
 
+    Products have blocks of 256 threads. They sum in the order of the inner extent, with fused multiply-adds or, with
+    `tensor-cores` and both factors in bf16 or both in f16, `nvvm.mma.sync`: 16 products at a time, whose sum the device
+    rounds. A symmetric product that reduces no rows or columns has tiles on and below the diagonal only, and writes
+    their mirror images.
+
     Guarantees that no kernel touches memory outside its buffers, that all threads of a block meet every barrier and
     shuffle, and that every operation of a region happens as written, without contraction. Leaves the program in place.
     Fails on a region with an operation that has no vector form, on a packing, and on 8-bit codes that are read in the
     other orientation.
   }];
   let options = [Option<"threads", "threads", "unsigned", "256", "threads of a block, a power of two from 32 to 1024">,
-                 Option<"vectorBytes", "vector-bytes", "unsigned", "16", "bytes that a thread accesses at once">];
+                 Option<"vectorBytes", "vector-bytes", "unsigned", "16", "bytes that a thread accesses at once">,
+                 Option<"tensorCores", "tensor-cores", "bool", "true", "multiply factors in 16 bits on tensor cores">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
-    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
-    "::mlir::vector::VectorDialect"
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"
   ];
 }
 

@@ -53,15 +53,16 @@ public:
     Type type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes);
     return LLVM::GEPOp::create(b, pointer, type, base, ArrayRef<LLVM::GEPArg>{toI64(index)});
   }
-  Value loadIndex(Value base, int64_t bytes = 0) {
-    return toIndex(LLVM::LoadOp::create(b, b.getI64Type(), field(base, bytes)));
+  Value loadIndex(Value base, int64_t bytes = 0) { return toIndex(loadI64(base, bytes)); }
+  Value loadI64(Value base, int64_t bytes) {
+    return LLVM::LoadOp::create(b, b.getI64Type(), field(base, bytes), /*alignment=*/8);
   }
   Value loadWord(Value base, int64_t bytes = 0) { return LLVM::LoadOp::create(b, b.getI32Type(), field(base, bytes)); }
   Value loadNumber(Value place) { return LLVM::LoadOp::create(b, b.getF64Type(), place); }
   /// A pointer in a table, which is one to global memory.
   Value loadPointer(Value base, int64_t bytes = 0) {
     auto generic = LLVM::LLVMPointerType::get(b.getContext());
-    return toGlobal(LLVM::LoadOp::create(b, generic, field(base, bytes)));
+    return toGlobal(LLVM::LoadOp::create(b, generic, field(base, bytes), /*alignment=*/8));
   }
   Value toGlobal(Value generic) { return LLVM::AddrSpaceCastOp::create(b, pointer, generic); }
   Value toIndex(Value integer) { return arith::IndexCastOp::create(b, b.getIndexType(), integer); }
@@ -82,14 +83,13 @@ Value TableReader::loadMemRef(Value buffer, MemRefType type) {
   auto insert = [&](Value field, ArrayRef<int64_t> place) {
     value = LLVM::InsertValueOp::create(b, value, field, place);
   };
-  auto load = [&](int64_t bytes) { return LLVM::LoadOp::create(b, i64, field(buffer, bytes)); };
   Value data = loadPointer(buffer, offsetof(descent_buffer, data));
   insert(data, {0});
   insert(data, {1});
   insert(LLVM::ConstantOp::create(b, i64, 0), {2});
-  insert(load(offsetof(descent_buffer, rows)), {3, 0});
-  insert(load(offsetof(descent_buffer, cols)), {3, 1});
-  insert(load(offsetof(descent_buffer, row_stride)), {4, 0});
+  insert(loadI64(buffer, offsetof(descent_buffer, rows)), {3, 0});
+  insert(loadI64(buffer, offsetof(descent_buffer, cols)), {3, 1});
+  insert(loadI64(buffer, offsetof(descent_buffer, row_stride)), {4, 0});
   insert(LLVM::ConstantOp::create(b, i64, 1), {4, 1});
   return UnrealizedConversionCastOp::create(b, type, value).getResult(0);
 }
@@ -114,7 +114,7 @@ private:
   void forBlock(Value count, llvm::function_ref<void(Value)> body);
   void ifPresent(Value layer, llvm::function_ref<void()> body);
   Value findLayer(Value task);
-  void locateTile(Value grid, Value tile, bool isTriangle);
+  void locateTile(Value layer, Value task, bool isTriangle);
   void findInTriangle(Value tiles, Value rowBlocks);
   Value nextOperand() { return getOperand(numTaken++); }
   Value getOperand(int64_t index) { return at.toIndex(extend(at.loadWord(argument(Operands), 4 * index))); }
@@ -217,21 +217,23 @@ void KernelBuilder::findInTriangle(Value tiles, Value rowBlocks) {
 }
 
 /// As descent_get_tile of the runtime.
-void KernelBuilder::locateTile(Value grid, Value tile, bool isTriangle) {
+void KernelBuilder::locateTile(Value layer, Value task, bool isTriangle) {
+  Value grid = at.element(argument(Grids), layer, sizeof(descent_device_grid));
+  Value end = at.loadIndex(at.element(argument(Ends), layer, sizeof(int64_t)));
   auto load = [&](int64_t bytes) { return at.loadIndex(grid, bytes); };
   Value cols = load(offsetof(descent_device_grid, cols)), rows = load(offsetof(descent_device_grid, rows));
   Value colBlocks = load(offsetof(descent_device_grid, col_blocks));
   Value rowBlock = load(offsetof(descent_device_grid, row_block));
   Value colBlock = load(offsetof(descent_device_grid, col_block));
-  kernel.tile = tile;
   kernel.tiles = load(offsetof(descent_device_grid, tiles));
+  kernel.tile = index.sub(task, index.sub(end, kernel.tiles));
   kernel.domainRows = rows;
   kernel.domainCols = cols;
   if (isTriangle) {
     findInTriangle(kernel.tiles, load(offsetof(descent_device_grid, row_blocks)));
   } else {
-    kernel.rowBlock = arith::DivUIOp::create(b, tile, colBlocks);
-    kernel.colBlock = index.sub(tile, index.mul(kernel.rowBlock, colBlocks));
+    kernel.rowBlock = arith::DivUIOp::create(b, kernel.tile, colBlocks);
+    kernel.colBlock = index.sub(kernel.tile, index.mul(kernel.rowBlock, colBlocks));
   }
   kernel.rowBegin = index.mul(kernel.rowBlock, rowBlock);
   kernel.rowEnd = index.min(index.add(kernel.rowBegin, rowBlock), rows);
@@ -280,14 +282,16 @@ LogicalResult KernelBuilder::emitTiles(Operation *stage, EmitTile emitTile) {
   LogicalResult result = success();
   Value lastEnd = at.element(argument(Ends), index.sub(argument(Count), 1), sizeof(int64_t));
   forBlock(at.loadIndex(lastEnd), [&](Value task) {
+    auto enter = [&](Value layer) {
+      numTaken = 0;
+      enterLayer(layer);
+      locateTile(layer, task, stage->hasAttr("plan.triangle"));
+      takeOperands(stage);
+    };
+    kernel.reload = [&] { enter(findLayer(task)); };
     Value layer = findLayer(task);
     ifPresent(layer, [&] {
-      enterLayer(layer);
-      Value grid = at.element(argument(Grids), layer, sizeof(descent_device_grid));
-      Value end = at.loadIndex(at.element(argument(Ends), layer, sizeof(int64_t)));
-      Value tiles = at.loadIndex(grid, offsetof(descent_device_grid, tiles));
-      locateTile(grid, index.sub(task, index.sub(end, tiles)), stage->hasAttr("plan.triangle"));
-      takeOperands(stage);
+      enter(layer);
       FailureOr<SmallVector<Value>> results = emitTile(kernel);
       if (succeeded(results))
         storeTileResults(*results);

@@ -13,6 +13,7 @@ namespace descent::plan {
 struct GpuShape {
   int64_t threads = 256;    // of a block, a power of two
   int64_t vectorBytes = 16; // of the widest access of a thread
+  bool tensorCores = true;  // which multiply factors in 16 bits
   static constexpr int64_t warp = 32;
 };
 
@@ -25,6 +26,10 @@ struct GpuKernel {
   llvm::SmallVector<mlir::Value> scalars;           // f64, one a scalar operand of the stage
   mlir::Value rowBegin, rowEnd, colBegin, colEnd, rowBlock, colBlock, tile, tiles, domainRows, domainCols;
   mlir::Value thread; // of the block
+
+  /// Finds the tile's bounds, buffers and numbers once more, so that what is needed late does not stay in registers
+  /// until then.
+  std::function<void()> reload;
 
   mlir::Value buffer(mlir::Value planBuffer) const { return buffers.lookup(planBuffer); }
   /// A buffer of the block, which all its threads see.

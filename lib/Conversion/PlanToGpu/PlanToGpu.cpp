@@ -1,10 +1,12 @@
 // Emits the kernels of a plan's stages for a device.
+#include "ProductKernel.h"
 #include "ThreadEntries.h"
 #include "ThreadFolds.h"
 
 #include "descent/Conversion/Passes.h"
 #include "descent/Dialect/Plan/Analysis/Launches.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -106,7 +108,7 @@ struct ConvertPlanToGpu : descent::impl::ConvertPlanToGpuBase<ConvertPlanToGpu> 
           return signalPassFailure();
   }
 
-  GpuShape getShape() const { return {int64_t(threads), int64_t(vectorBytes)}; }
+  GpuShape getShape() const { return {int64_t(threads), int64_t(vectorBytes), tensorCores}; }
 
   LogicalResult lowerTrack(TrackOp track, GpuLibrary &library) {
     unsigned index = 0;
@@ -133,12 +135,12 @@ struct ConvertPlanToGpu : descent::impl::ConvertPlanToGpuBase<ConvertPlanToGpu> 
     using Result = FailureOr<gpu::GPUFuncOp>;
     ImplicitLocOpBuilder b(stage->getLoc(), &getContext());
     b.setInsertionPointToEnd(library.module.getBody());
-    auto function = llvm::TypeSwitch<Operation *, Result>(stage)
-                        .Case([&](SweepOp op) { return createSweepKernel(b, op, getShape()); })
-                        .Case([&](FoldOp op) { return createFoldKernel(b, op, getShape()); })
-                        .Default([](Operation *op) -> Result {
-                          return op->emitOpError("has no kernel for a device yet");
-                        });
+    auto function =
+        llvm::TypeSwitch<Operation *, Result>(stage)
+            .Case([&](SweepOp op) { return createSweepKernel(b, op, getShape()); })
+            .Case([&](ProductOp op) { return createProductKernel(b, op, getShape()); })
+            .Case([&](FoldOp op) { return createFoldKernel(b, op, getShape()); })
+            .Default([](Operation *op) -> Result { return op->emitOpError("has no kernel for a device yet"); });
     if (failed(function))
       return failure();
     std::string name = llvm::formatv("{0}_{1}_{2}", track.getSymName(), index, stage->getName().stripDialect());
