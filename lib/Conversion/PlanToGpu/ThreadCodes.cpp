@@ -93,6 +93,14 @@ Value ThreadCodes::lookUp(CodeSign sign, Table table, Value indices) {
 // Vectors
 //===----------------------------------------------------------------------===//
 
+/// The first thread of a block alone reads and writes its scale, so that nobody reads what another has just written.
+Value ThreadCodes::ownsScale(const State &state, Value count) {
+  Value place = index.rem(kernel.thread, state.block / length);
+  Value isFirst = index.compare(arith::CmpIPredicate::eq, place, index.constant(0));
+  Value exists = index.compare(arith::CmpIPredicate::sgt, count, index.constant(0));
+  return arith::AndIOp::create(b, isFirst, exists);
+}
+
 /// A block's scale lies at [row, column / block].
 Value ThreadCodes::createEntries(Value buffer, Value codes, Value row, Value col, Value count) {
   const State &state = states.find(buffer)->second;
@@ -103,22 +111,19 @@ Value ThreadCodes::createEntries(Value buffer, Value codes, Value row, Value col
   auto otherwise = [&](OpBuilder &, Location) {
     scf::YieldOp::create(b, arith::ConstantOp::create(b, b.getF32FloatAttr(0)).getResult());
   };
-  Value exists = index.compare(arith::CmpIPredicate::sgt, count, index.constant(0));
-  return decode(state.sign, codes, scf::IfOp::create(b, exists, load, otherwise).getResult(0));
+  Value scale = scf::IfOp::create(b, ownsScale(state, count), load, otherwise).getResult(0);
+  return decode(state.sign, codes, createFirst(b, kernel, scale, state.block / length));
 }
 
 /// Entries that do not exist are zero, and so are all entries of a block whose scale is not whole: zero's code stands
 /// for nothing, and every step on the way is defined.
 Value ThreadCodes::createCodes(Value buffer, Value entries, Value row, Value col, Value count) {
   const State &state = states.find(buffer)->second;
-  int64_t lanes = state.block / length;
   Value zero = all(0.0f);
   entries = arith::SelectOp::create(b, createMask(b, index.min(count, length), length), entries, zero);
   Value bits = vector::ReductionOp::create(b, vector::CombiningKind::MAXUI, createMagnitudes(entries));
-  Scale scale = createScale(createLargest(b, bits, lanes));
-  Value isFirst = index.compare(arith::CmpIPredicate::eq, index.rem(kernel.thread, lanes), index.constant(0));
-  Value exists = index.compare(arith::CmpIPredicate::sgt, count, index.constant(0));
-  index.ifTrue(arith::AndIOp::create(b, isFirst, exists), [&] {
+  Scale scale = createScale(createLargest(b, bits, state.block / length));
+  index.ifTrue(ownsScale(state, count), [&] {
     memref::StoreOp::create(b, scale.kept, kernel.buffer(state.scales), ValueRange{row, index.div(col, state.block)});
   });
   Value one = arith::ConstantOp::create(b, b.getF32FloatAttr(1)), divisor = index.select(scale.whole, scale.kept, one);

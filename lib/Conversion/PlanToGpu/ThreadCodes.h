@@ -24,7 +24,7 @@ public:
 
   /// Once a kernel, before anything is decoded.
   void begin();
-  /// What the codes of a vector stand for, of which `count` exist.
+  /// What the codes of a vector stand for, of which `count` exist. Every thread of the warp must come by.
   mlir::Value createEntries(mlir::Value buffer, mlir::Value codes, mlir::Value row, mlir::Value col, mlir::Value count);
   /// The codes of entries, whose scale is stored. Every thread of the warp must come by.
   mlir::Value createCodes(mlir::Value buffer, mlir::Value entries, mlir::Value row, mlir::Value col, mlir::Value count);
@@ -40,6 +40,7 @@ private:
     bool isRead, isWritten;
   };
   void addTable(CodeSign sign, Table table);
+  mlir::Value ownsScale(const State &state, mlir::Value count);
 
   GpuKernel &kernel;
   IndexBuilder index;

@@ -78,6 +78,14 @@ Value descent::plan::foldGroups(ImplicitLocOpBuilder &b, GpuKernel &kernel, Comb
   return scf::IfOp::create(b, index.compare(arith::CmpIPredicate::ult, lanes, threads), fold, keep).getResult(0);
 }
 
+Value descent::plan::createFirst(ImplicitLocOpBuilder &b, GpuKernel &kernel, Value number, int64_t lanes) {
+  IndexBuilder index(b);
+  Value lane = index.rem(kernel.thread, GpuShape::warp), first = index.sub(lane, index.rem(kernel.thread, lanes));
+  Value source = arith::IndexCastOp::create(b, b.getI32Type(), first);
+  Value width = arith::ConstantOp::create(b, b.getI32IntegerAttr(GpuShape::warp));
+  return gpu::ShuffleOp::create(b, number, source, width, gpu::ShuffleMode::IDX).getShuffleResult();
+}
+
 Value descent::plan::createLargest(ImplicitLocOpBuilder &b, Value number, int64_t lanes) {
   for (int32_t offset = lanes / 2; offset > 0; offset /= 2)
     number = arith::MaxUIOp::create(b, number, shuffle(b, number, offset));

@@ -16,6 +16,10 @@ mlir::Value foldThreads(mlir::ImplicitLocOpBuilder &b, GpuKernel &kernel, Combin
 mlir::Value foldGroups(mlir::ImplicitLocOpBuilder &b, GpuKernel &kernel, CombineKind kind, mlir::Value vector,
                        mlir::Value lanes);
 
+/// The number that the first of `lanes` neighbours has, a power of two up to a warp's. Every thread of the warp must
+/// come by.
+mlir::Value createFirst(mlir::ImplicitLocOpBuilder &b, GpuKernel &kernel, mlir::Value number, int64_t lanes);
+
 /// The largest of the integers of `lanes` threads, a power of two up to a warp's; all of them get it. Every thread of
 /// the warp must come by.
 mlir::Value createLargest(mlir::ImplicitLocOpBuilder &b, mlir::Value number, int64_t lanes);

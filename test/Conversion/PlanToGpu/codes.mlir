@@ -1,7 +1,7 @@
 // RUN: descent-opt %s -convert-plan-to-gpu | FileCheck %s
 
 // Eight codes a thread: sixteen threads have a block of 128. They find its largest magnitude together, and the first of
-// them stores the scale. Tables lie in workgroup memory from before the first tile on.
+// them alone loads and stores the scale. Tables lie in workgroup memory from before the first tile on.
 plan.program @codes segments 1 {
   plan.track @t class any {
     %g = plan.gradient : !plan.buffer<rows, cols, f32>
@@ -31,7 +31,8 @@ plan.program @codes segments 1 {
 // CHECK: gpu.block_id
 // CHECK: vector.load {{.*}} {alignment = 8 : i64} : {{.*}}, vector<8xi8>
 // CHECK: vector.load {{.*}} {alignment = 16 : i64} : {{.*}}, vector<8xf32>
-// CHECK: %[[SCALE:.*]] = scf.if %{{.*}} -> (f32)
+// CHECK: %[[OWN:.*]] = scf.if %{{.*}} -> (f32)
+// CHECK: %[[SCALE:.*]], %{{.*}} = gpu.shuffle idx %[[OWN]]
 // CHECK-COUNT-8: memref.load %[[NUMBERS]]
 // CHECK: vector.broadcast %[[SCALE]]
 // CHECK: arith.addf {{.*}} : vector<8xf32>
