@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import descent
+import numpy as np
 import pytest
 from harness import TABLE, Case, Run, Tensor
 
@@ -47,6 +48,31 @@ def test_entries_have_the_bits_of_the_processor(compile_rule: Compile, case: Cas
     for run in (here, there):
         run.step(absent=["square", "experts"], scale=0.5, follow=False)
     agree(here, there)
+
+
+PRODUCTS = [
+    Case("muon", group_class="matrix", stored="out_in"),
+    Case("normuon", group_class="matrix", stored="in_out"),
+    Case("lanton", "#descent.rms_to_rms", "matrix", "out_in"),
+]
+SMALL = (Tensor("wide", (24, 56)), Tensor("tall", (70, 33), "padded"), Tensor("experts", (2, 9, 14)))
+
+
+# Sums in another order: of f64, and of f32 between roundings to bf16, one of which may fall to the other side.
+@pytest.mark.parametrize(("storage", "tolerance"), [("f64", 1e-9), ("f32", 2.0**-6)])
+@pytest.mark.parametrize("case", PRODUCTS, ids=str)
+def test_products_agree_with_the_processor(
+    compile_rule: Compile, case: Case, storage: str, tolerance: float
+) -> None:
+    here = Run(compile_rule(case.rule, *case.options, "--storage", storage), case, storage, SMALL)
+    there = Run(simulated(compile_rule, case, storage), case, storage, SMALL)
+    before = [weight.astype(np.float64) for weight in here.weights]
+    for run in (here, there):
+        run.step(follow=False)
+    for old, mine, other in zip(before, here.weights, there.weights, strict=True):
+        update = np.linalg.norm(mine - old)
+        assert update > 0 and np.linalg.norm(mine.astype(np.float64) - other) <= tolerance * update
+    there.check_surroundings()
 
 
 def test_a_step_of_nobody_changes_nothing(compile_rule: Compile) -> None:
