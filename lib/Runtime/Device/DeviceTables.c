@@ -158,7 +158,7 @@ static void take_gradients(descent_plan *plan, const descent_logical *logical, i
     descent_buffer *buffer = descent_record_address(plan->device, TABLE_BUFFERS,
                                                     track->first_buffer + place * entry->track->num_buffers + b);
     descent_device_gradient *gradient = descent_take_record(plan->device, TABLE_GRADIENTS);
-    *gradient = (descent_device_gradient){word, offset, &buffer->data, present};
+    *gradient = (descent_device_gradient){word, offset, buffer ? &buffer->data : NULL, present};
     present = NULL;
   }
   if (!present)
