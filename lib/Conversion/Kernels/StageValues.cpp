@@ -2,6 +2,7 @@
 
 #include "descent/Conversion/Kernels/RandomBits.h"
 
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -84,15 +85,17 @@ void StageValues::enterRow(Value row) {
 }
 
 StageValues::Operations StageValues::getSlice(RowFoldOp fold) {
-  Operations slice;
-  SmallVector<Value> todo = {fold.getOperand()};
-  while (!todo.empty()) {
-    Operation *op = todo.pop_back_val().getDefiningOp();
-    if (op && op->getBlock() == fold->getBlock() && !isa<RowFoldOp>(op) && slice.insert(op))
-      llvm::append_range(todo, op->getOperands());
-  }
+  BackwardSliceOptions options;
+  options.omitBlockArguments = true;
   // Not empty, which would stand for all operations: the fold itself is never emitted.
-  slice.insert(fold);
+  options.inclusive = true;
+  options.filter = [&](Operation *op) {
+    return op == fold || (op->getBlock() == fold->getBlock() && !isa<RowFoldOp>(op));
+  };
+  Operations slice;
+  LogicalResult found = getBackwardSlice(fold.getOperation(), &slice, options);
+  assert(succeeded(found) && "a stage's region has one block");
+  (void)found;
   return slice;
 }
 

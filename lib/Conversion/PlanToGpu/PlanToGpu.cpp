@@ -3,12 +3,11 @@
 #include "ThreadEntries.h"
 #include "ThreadFolds.h"
 
+#include "descent/Conversion/Kernels/KernelLibrary.h"
 #include "descent/Conversion/Passes.h"
 #include "descent/Dialect/Plan/Analysis/Launches.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/IR/SymbolTable.h"
-#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -59,32 +58,16 @@ static FailureOr<gpu::GPUFuncOp> createFoldKernel(ImplicitLocOpBuilder &b, FoldO
 }
 
 namespace {
-/// The kernels of the module `@kernels`, each body once.
-class GpuLibrary {
-public:
-  explicit GpuLibrary(gpu::GPUModuleOp module) : module(module), symbols(module) {}
+/// The kernels of the module `@kernels`.
+struct GpuLibrary {
+  explicit GpuLibrary(gpu::GPUModuleOp module) : module(module), kernels(module) {}
 
   SymbolRefAttr add(gpu::GPUFuncOp function, StringRef name) {
-    std::string text;
-    llvm::raw_string_ostream os(text);
-    function.print(os, OpPrintingFlags().useLocalScope());
-    StringAttr &known = byText[text];
-    if (known) {
-      function.erase();
-    } else {
-      function->remove();
-      function.setName(name);
-      symbols.insert(function);
-      known = function.getNameAttr();
-    }
-    return SymbolRefAttr::get(module.getNameAttr(), FlatSymbolRefAttr::get(known));
+    return SymbolRefAttr::get(module.getNameAttr(), FlatSymbolRefAttr::get(kernels.add(function, name)));
   }
 
   gpu::GPUModuleOp module;
-
-private:
-  SymbolTable symbols;
-  llvm::StringMap<StringAttr> byText;
+  KernelLibrary kernels;
 };
 
 struct ConvertPlanToGpu : descent::impl::ConvertPlanToGpuBase<ConvertPlanToGpu> {

@@ -2,10 +2,9 @@
 #include "OrientedTile.h"
 #include "ProductBlocking.h"
 
+#include "descent/Conversion/Kernels/KernelLibrary.h"
 #include "descent/Conversion/Passes.h"
 
-#include "mlir/IR/SymbolTable.h"
-#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -37,32 +36,6 @@ static LogicalResult checkTile(Operation *stage) {
 }
 
 namespace {
-/// The module's kernels, each body once.
-class KernelLibrary {
-public:
-  explicit KernelLibrary(ModuleOp module) : symbols(module) {}
-
-  /// Names a new kernel, or drops it for the one with the same body.
-  FlatSymbolRefAttr add(func::FuncOp function, StringRef name) {
-    std::string text;
-    llvm::raw_string_ostream os(text);
-    function.print(os, OpPrintingFlags().useLocalScope());
-    FlatSymbolRefAttr &known = byText[text];
-    if (known) {
-      function.erase();
-      return known;
-    }
-    function->remove();
-    function.setName(name);
-    symbols.insert(function);
-    return known = FlatSymbolRefAttr::get(function.getNameAttr());
-  }
-
-private:
-  SymbolTable symbols;
-  llvm::StringMap<FlatSymbolRefAttr> byText;
-};
-
 struct ConvertPlanToLoops : descent::impl::ConvertPlanToLoopsBase<ConvertPlanToLoops> {
   using ConvertPlanToLoopsBase::ConvertPlanToLoopsBase;
 
@@ -87,7 +60,7 @@ struct ConvertPlanToLoops : descent::impl::ConvertPlanToLoopsBase<ConvertPlanToL
       if (failed(function) || failed(checkTile(stage)))
         return failure();
       std::string name = llvm::formatv("{0}_{1}_{2}", track.getSymName(), index, stage->getName().stripDialect());
-      stage->setAttr("kernel", library.add(*function, name));
+      stage->setAttr("kernel", FlatSymbolRefAttr::get(library.add(*function, name)));
     }
     for (ScratchOp scratch : track.getBody()->getOps<ScratchOp>())
       if (scratch.getType().isPanels())

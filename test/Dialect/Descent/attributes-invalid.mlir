@@ -50,6 +50,11 @@ func.func private @list_without_rows() attributes {m = #descent.newton_schulz<ex
 
 // -----
 
+// expected-error @below {{needs the name of a list or rows of three coefficients}}
+func.func private @steps_without_rows() attributes {m = #descent.newton_schulz<explicit, steps = 7>}
+
+// -----
+
 // expected-error @below {{has a safety factor for polar_express only, found 1.050000e+00}}
 func.func private @safety_of_jordan() attributes {m = #descent.newton_schulz<jordan, safety = 1.05>}
 

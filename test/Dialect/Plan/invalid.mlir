@@ -351,6 +351,33 @@ plan.program @fold_r1_the_target_has_what_is_folded segments 1 {
 
 // -----
 
+plan.program @sweep_sees_its_arguments_only segments 1 {
+  plan.track @t class matrix {
+    %w = plan.weight : !plan.buffer<rows, cols, f32>
+    %zero = arith.constant 0.0 : f32
+    // expected-note @below {{required by region isolation constraints}}
+    plan.sweep over <rows, cols> writes(%w : !plan.buffer<rows, cols, f32>) {
+      // expected-error @below {{using value defined outside the region}}
+      plan.yield %zero : f32
+    }
+  }
+}
+
+// -----
+
+plan.program @scalars_see_their_arguments_only segments 1 {
+  plan.track @t class matrix {
+    %lr = plan.hyper "lr" = 0.1
+    // expected-note @below {{required by region isolation constraints}}
+    %x = plan.scalars() -> (f64) {
+      // expected-error @below {{using value defined outside the region}}
+      plan.yield %lr : f64
+    }
+  }
+}
+
+// -----
+
 plan.program @scalars_r1_an_argument_for_each_operand segments 1 {
   plan.track @t class matrix {
     %lr = plan.hyper "lr" = 0.1

@@ -2,7 +2,6 @@
 #include "descent/Dialect/Plan/IR/Plan.h"
 
 #include "mlir/IR/DialectImplementation.h"
-#include "mlir/Interfaces/FoldInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -17,18 +16,7 @@ using namespace descent::plan;
 #define GET_TYPEDEF_CLASSES
 #include "descent/Dialect/Plan/IR/PlanTypes.cpp.inc"
 
-namespace {
-/// Folding leaves constants in the region of the stage that uses them.
-struct PlanFoldInterface : DialectFoldInterface {
-  using DialectFoldInterface::DialectFoldInterface;
-  bool shouldMaterializeInto(Region *region) const override {
-    return isa<SweepOp, ProductOp, ScalarsOp>(region->getParentOp());
-  }
-};
-} // namespace
-
 void PlanDialect::initialize() {
-  addInterfaces<PlanFoldInterface>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "descent/Dialect/Plan/IR/PlanAttributes.cpp.inc"

@@ -37,8 +37,8 @@ def Plan_StageOpInterface : OpInterface<"StageOpInterface"> {
 }
 
 class Plan_StageOp<string mnemonic, list<Trait> traits = []>
-    : Plan_Op<mnemonic, [AttrSizedOperandSegments, SingleBlock, DeclareOpInterfaceMethods<Plan_StageOpInterface>] #
-      traits> {
+    : Plan_Op<mnemonic, [AttrSizedOperandSegments, IsolatedFromAbove, SingleBlock,
+                         DeclareOpInterfaceMethods<Plan_StageOpInterface>] # traits> {
   let hasVerifier = 1;
 }
 
@@ -51,7 +51,7 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
     number. Between `<rows, cols>` and `<short, long>` a buffer is read in the other orientation: transposed where the
     matrix is tall.
 
-    The region's arguments are the loaded entries, then the scalars (f64). An argument may be wider than the buffer's
+    The region sees its arguments only: the loaded entries, then the scalars (f64). An argument may be wider than the buffer's
     storage type, a yielded value too: loads and stores convert, rounding to nearest even. Reductions fold f64 values
     lane by lane, tile by tile, in an order that depends on the shape only.
 
@@ -302,10 +302,10 @@ def Plan_FoldOp : Plan_Op<"fold"> {
   let hasVerifier = 1;
 }
 
-def Plan_ScalarsOp : Plan_Op<"scalars", [SingleBlock]> {
+def Plan_ScalarsOp : Plan_Op<"scalars", [IsolatedFromAbove, SingleBlock]> {
   let summary = "work on the numbers of one layer";
   let description = [{
-    Evaluates the region once a layer, in f64. Arguments and yielded values correspond to operands and results.
+    Evaluates the region, which sees its arguments only, once a layer in f64. Arguments and yielded values correspond to operands and results.
 
     Rules:
     * (R1) the region has an argument for each operand and yields a value for each result, all f64.
