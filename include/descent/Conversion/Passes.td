@@ -79,8 +79,7 @@ def ConvertPlanToGpu : Pass<"convert-plan-to-gpu", "::mlir::ModuleOp"> {
 
     Guarantees that no kernel touches memory outside its buffers, that all threads of a block meet every barrier and
     shuffle, and that every operation of a region happens as written, without contraction. Leaves the program in place.
-    Fails on a region with an operation that has no vector form, on a packing, and on 8-bit codes that are read in the
-    other orientation.
+    Fails on a region with an operation that has no vector form, and on a packing.
   }];
   let options = [Option<"threads", "threads", "unsigned", "256", "threads of a block, a power of two from 32 to 1024">,
                  Option<"vectorBytes", "vector-bytes", "unsigned", "16", "bytes that a thread accesses at once">,

@@ -254,10 +254,6 @@ void ThreadEntries::foldColumn(const Reduction &reduction, Value vector, Place p
 //===----------------------------------------------------------------------===//
 
 LogicalResult ThreadEntries::begin() {
-  for (Value buffer : getEntryBuffers(stage))
-    if (getEntryAccess(stage, buffer) == Access::Oriented &&
-        isa<Q8Type>(cast<BufferType>(buffer.getType()).getElementType()))
-      return stage.emitOpError("reads 8-bit codes in the other orientation");
   if (failed(region.emitShared(kernel.scalars)))
     return failure();
   if (EntryMemory::isOneRow(stage))

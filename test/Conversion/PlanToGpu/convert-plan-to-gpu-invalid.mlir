@@ -43,20 +43,3 @@ plan.program @factors_are_read_as_they_lie segments 1 {
     plan.pack %a into %p : !plan.buffer<short, short, f32>, !plan.buffer<short, short, f32, panels>
   }
 }
-
-// -----
-
-plan.program @codes_keep_their_orientation segments 1 {
-  plan.track @t class matrix {
-    %m = plan.state "m" init value 0.0 : !plan.buffer<rows, cols, !plan.q8<128, signed>>
-    %s = plan.state "m_scale" init value 0.0 scales %m : !plan.buffer<rows, cols, !plan.q8<128, signed>>
-        : !plan.buffer<rows, cols, !plan.scale<128>>
-    %x = plan.scratch worker : !plan.buffer<short, long, f32>
-    // expected-error @below {{'plan.sweep' op reads 8-bit codes in the other orientation}}
-    plan.sweep over <short, long> reads(%m : !plan.buffer<rows, cols, !plan.q8<128, signed>>)
-        writes(%x : !plan.buffer<short, long, f32>) {
-    ^bb0(%mi: f32):
-      plan.yield %mi : f32
-    }
-  }
-}

@@ -146,6 +146,23 @@ plan.program @sweep_r5_a_reduction_is_f64 segments 1 {
 
 // -----
 
+plan.program @sweep_r6_codes_keep_their_orientation segments 1 {
+  plan.track @t class matrix {
+    %m = plan.state "m" init value 0.0 : !plan.buffer<rows, cols, !plan.q8<128, signed>>
+    %s = plan.state "m_scale" init value 0.0 scales %m : !plan.buffer<rows, cols, !plan.q8<128, signed>>
+        : !plan.buffer<rows, cols, !plan.scale<128>>
+    %x = plan.scratch worker : !plan.buffer<short, long, f32>
+    // expected-error @below {{'plan.sweep' op reads 8-bit codes in the other orientation than its domain's; decode them to scratch in a sweep over <rows, cols> before}}
+    plan.sweep over <short, long> reads(%m : !plan.buffer<rows, cols, !plan.q8<128, signed>>)
+        writes(%x : !plan.buffer<short, long, f32>) {
+    ^bb0(%mi: f32):
+      plan.yield %mi : f32
+    }
+  }
+}
+
+// -----
+
 plan.program @pack_r1_the_target_is_panels segments 1 {
   plan.track @t class matrix {
     %x = plan.scratch worker : !plan.buffer<short, long, f32>

@@ -33,6 +33,11 @@ static LogicalResult verifyBuffersFit(StageOpInterface stage) {
       return stage->emitOpError("reads ")
              << buffer.getType() << ", which has neither the extents of the domain " << domain
              << ", in this or the other orientation, nor one number a row, a column or in all";
+  // (R6)
+  for (Value buffer : stage.getStageReads())
+    if (getAccess(domain, bufferType(buffer)) == Access::Oriented && isa<Q8Type>(bufferType(buffer).getElementType()))
+      return stage->emitOpError("reads 8-bit codes in the other orientation than its domain's; decode them to scratch "
+                                "in a sweep over <rows, cols> before");
   // (R2)
   for (Value buffer : stage.getStageWrites())
     if (bufferType(buffer).getDomain() != domain || bufferType(buffer).isPanels())

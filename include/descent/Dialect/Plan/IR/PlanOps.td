@@ -51,9 +51,9 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
     number. Between `<rows, cols>` and `<short, long>` a buffer is read in the other orientation: transposed where the
     matrix is tall.
 
-    The region sees its arguments only: the loaded entries, then the scalars (f64). An argument may be wider than the buffer's
-    storage type, a yielded value too: loads and stores convert, rounding to nearest even. Reductions fold f64 values
-    lane by lane, tile by tile, in an order that depends on the shape only.
+    The region sees its arguments only: the loaded entries, then the scalars (f64). An argument may be wider than the
+    buffer's storage type, a yielded value too: loads and stores convert, rounding to nearest even. Reductions fold f64
+    values lane by lane, tile by tile, in an order that depends on the shape only.
 
     Rules:
     * (R1) every buffer fits the domain: the same extents, the other orientation, or a broadcast of one axis.
@@ -63,6 +63,7 @@ def Plan_SweepOp : Plan_StageOp<"sweep"> {
     * (R4) the region has an argument for each read and each scalar, and yields a value for each write and each
       reduction.
     * (R5) reductions yield f64.
+    * (R6) 8-bit codes, whose blocks lie along their rows, are not read in the other orientation.
 
     ```mlir
     plan.program @example segments 1 {
@@ -305,7 +306,8 @@ def Plan_FoldOp : Plan_Op<"fold"> {
 def Plan_ScalarsOp : Plan_Op<"scalars", [IsolatedFromAbove, SingleBlock]> {
   let summary = "work on the numbers of one layer";
   let description = [{
-    Evaluates the region, which sees its arguments only, once a layer in f64. Arguments and yielded values correspond to operands and results.
+    Evaluates the region, which sees its arguments only, once a layer in f64. Arguments and yielded values correspond
+    to operands and results.
 
     Rules:
     * (R1) the region has an argument for each operand and yields a value for each result, all f64.
