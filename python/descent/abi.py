@@ -68,6 +68,8 @@ class DeviceOptions(ctypes.Structure):
         ("reserved", c_int32),
         ("workspace_bytes", c_int64),
         ("simulator_seed", c_uint64),
+        ("products", c_uint32),
+        ("reserved2", c_uint32),
     ]
 
 

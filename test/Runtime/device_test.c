@@ -4,6 +4,7 @@
 #include "FakeDevice.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,6 +239,13 @@ static void what_devices_do_not_have_is_refused(void) {
   device = (descent_device_options){.size = sizeof(device), .workspace_bytes = -1};
   CHECK_REFUSED(descent_rt_plan_create(remote, there.layers, LAYERS, &options, &other, &error),
                 DESCENT_INVALID_ARGUMENT, &error, "workspace of -1 bytes");
+  device = (descent_device_options){.size = sizeof(device), .products = 3};
+  CHECK_REFUSED(descent_rt_plan_create(remote, there.layers, LAYERS, &options, &other, &error),
+                DESCENT_INVALID_ARGUMENT, &error, "say 3 for products", "2 (the library)");
+  /* An older program's options end before that number. */
+  device.size = offsetof(descent_device_options, products);
+  CHECK(descent_rt_plan_create(remote, there.layers, LAYERS, &options, &other, &error) == DESCENT_OK);
+  descent_rt_plan_destroy(remote, other);
 }
 
 /* Whatever the device refuses, in the order of the calls: the code arrives, and nothing is left behind. */

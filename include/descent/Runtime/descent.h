@@ -71,6 +71,15 @@ typedef struct descent_parallel {
   void *context;
 } descent_parallel;
 
+/* Who multiplies matrices on a device: the optimizer's own kernels, or for those products that it can take the library
+ * of the device's maker (cuBLASLt). AUTO: whoever is expected to be faster for the layer's shape; own kernels where
+ * there is no library. */
+typedef enum descent_products {
+  DESCENT_PRODUCTS_AUTO = 0,
+  DESCENT_PRODUCTS_OWN = 1,
+  DESCENT_PRODUCTS_LIBRARY = 2
+} descent_products;
+
 /* For optimizers whose kernels run on a device. */
 typedef struct descent_device_options {
   uint64_t size;  /* sizeof(descent_device_options) */
@@ -78,6 +87,8 @@ typedef struct descent_device_options {
   int32_t reserved;
   int64_t workspace_bytes; /* of scratch that layers take in turn; 0: 256 MiB; a layer that needs more gets it */
   uint64_t simulator_seed; /* decides in which order the simulator runs blocks and threads */
+  uint32_t products;       /* descent_products */
+  uint32_t reserved2;
 } descent_device_options;
 
 typedef struct descent_plan_options {

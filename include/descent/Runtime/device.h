@@ -116,6 +116,16 @@ typedef struct descent_device_kernel {
   uint32_t cluster;              /* blocks that run together; 0 or 1: none */
 } descent_device_kernel;
 
+/* What a library can do in place of a launch's kernel, for the layers that it is given when the plan is made:
+ *   result = alpha * lhs * rhs + beta * added, with the transpose of rhs if `transposed`
+ * All of them are scratch, so that nothing is lost when it is done for absent layers and in steps that are skipped. */
+typedef struct descent_device_product {
+  uint32_t lhs, rhs, added, result;  /* buffers of the track; added is UINT32_MAX where there is none */
+  uint32_t factor_type, result_type; /* descent_type; added has that of the result */
+  uint32_t transposed, symmetric;
+  double alpha, beta;
+} descent_device_product;
+
 /* A stage of all layers of a track; or all work on numbers from one such stage to the next. */
 typedef struct descent_device_launch {
   uint32_t kernel;         /* index into the program's kernels */
@@ -124,6 +134,7 @@ typedef struct descent_device_launch {
                               tiles; their numbers are worked on, and nobody reads them */
   uint32_t num_operands, reserved;
   const uint32_t *operands;
+  const descent_device_product *product; /* null: only the kernel does this */
 } descent_device_launch;
 
 struct descent_device_methods; /* lib/Runtime/Device/Device.h */

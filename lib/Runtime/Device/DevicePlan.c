@@ -3,6 +3,7 @@
 #include "../Errors.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,18 +221,27 @@ void descent_device_dismiss(descent_plan *plan) {
 
 /* ---- The plan ---- */
 
-static int32_t check_options(const descent_device_options *options, descent_error *error) {
-  if (!options)
+/* Options as this version knows them: null means every default, and older programs have a shorter struct. */
+static int32_t read_options(const descent_device_options *given, descent_device_options *options,
+                            descent_error *error) {
+  *options = (descent_device_options){.size = sizeof(descent_device_options), .device = -1};
+  if (!given)
     return DESCENT_OK;
-  if (options->size != sizeof(descent_device_options))
+  if (given->size != sizeof(descent_device_options) && given->size != offsetof(descent_device_options, products))
     return descent_fail(error, DESCENT_WRONG_ABI,
                         "the plan's device options have size %" PRIu64 ", but this version wants %zu; set `size`",
-                        options->size, sizeof(descent_device_options));
+                        given->size, sizeof(descent_device_options));
+  memcpy(options, given, given->size);
   if (options->workspace_bytes < 0)
     return descent_fail(error, DESCENT_INVALID_ARGUMENT,
                         "the plan's device options ask for a workspace of %" PRId64
                         " bytes, but it has 0 (as much as is useful) or more",
                         options->workspace_bytes);
+  if (options->products > DESCENT_PRODUCTS_LIBRARY)
+    return descent_fail(error, DESCENT_INVALID_ARGUMENT,
+                        "the plan's device options say %" PRIu32
+                        " for products, but they are 0 (auto), 1 (own kernels) or 2 (the library)",
+                        options->products);
   return DESCENT_OK;
 }
 
@@ -250,7 +260,7 @@ static int32_t check_layer_states(const descent_artifact *artifact, descent_erro
 }
 
 static int32_t make_workspace(descent_plan *plan, const descent_device_options *options, descent_error *error) {
-  const int64_t given = options ? options->workspace_bytes : 0;
+  const int64_t given = options->workspace_bytes;
   if (!list_layers(plan))
     return out_of_memory(error);
   void *memory = NULL;
@@ -267,8 +277,10 @@ static int32_t make_workspace(descent_plan *plan, const descent_device_options *
                       fits ? plan->workspace_bytes : INT64_MAX);
 }
 
-int32_t descent_device_plan_create(descent_plan *plan, const descent_device_options *options, descent_error *error) {
-  int32_t code = check_options(options, error);
+int32_t descent_device_plan_create(descent_plan *plan, const descent_device_options *given, descent_error *error) {
+  descent_device_options all;
+  const descent_device_options *options = &all;
+  int32_t code = read_options(given, &all, error);
   if (code == DESCENT_OK)
     code = check_layer_states(plan->artifact, error);
   if (code != DESCENT_OK)

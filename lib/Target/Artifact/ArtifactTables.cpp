@@ -42,7 +42,7 @@ static uint32_t getTypeCode(StringRef type) {
       .Case("q8_unsigned", DESCENT_Q8_UNSIGNED);
 }
 
-static uint32_t getTypeCode(Type type) {
+uint32_t descent::getTypeCode(Type type) {
   return type.isF64() ? DESCENT_F64 : type.isF32() ? DESCENT_F32 : type.isBF16() ? DESCENT_BF16 : DESCENT_F16;
 }
 

@@ -1,5 +1,6 @@
 // From a program with kernels of a device to the tables and functions that its users link.
 #include "descent/Dialect/Plan/Analysis/Launches.h"
+#include "descent/Dialect/Plan/Analysis/LibraryProducts.h"
 #include "descent/Runtime/device.h"
 #include "descent/Target/Artifact/ArtifactTables.h"
 #include "descent/Target/Gpu/GpuTarget.h"
@@ -16,8 +17,9 @@ using namespace descent::plan;
 
 // The structs are built field by field below, and driver.mlir knows those of its tables: what they hold has not changed
 // as long as their sizes have not.
-static_assert(sizeof(descent_device_kernel) == 32 && sizeof(descent_device_launch) == 32 &&
-              sizeof(descent_device_program) == 56 && sizeof(descent_device_grid) == 64);
+static_assert(sizeof(descent_device_kernel) == 32 && sizeof(descent_device_launch) == 40 &&
+              sizeof(descent_device_product) == 48 && sizeof(descent_device_program) == 56 &&
+              sizeof(descent_device_grid) == 64);
 static_assert(sizeof(descent_device_gradient) == 32 && sizeof(descent_device_load) == 24 &&
               sizeof(descent_device_key) == 40 && sizeof(descent_device_source) == 24 &&
               sizeof(descent_device_group) == 32 && sizeof(descent_device_store) == 32 && sizeof(descent_result) == 32);
@@ -34,6 +36,7 @@ public:
 
 private:
   Constant kernel(gpu::GPUFuncOp function);
+  Constant product(const TrackLayout &layout, Operation *stage, const llvm::Twine &name);
   Constant launch(unsigned track, const Launch &stages, unsigned index);
   std::vector<Constant> launches();
 
@@ -61,6 +64,23 @@ Constant DeviceTables::kernel(gpu::GPUFuncOp function) {
        Constant::u32(getFact(function, "plan.cluster", 0))});
 }
 
+/// The address of what a library can do in place of the stage.
+Constant DeviceTables::product(const TrackLayout &layout, Operation *stage, const llvm::Twine &name) {
+  auto product = dyn_cast<ProductOp>(stage);
+  std::optional<LibraryProduct> form = product ? getLibraryProduct(product) : std::nullopt;
+  if (!form)
+    return Constant::null();
+  auto buffer = [&](Value value) { return Constant::u32(value ? layout.getBuffer(value) : UINT32_MAX); };
+  auto type = [](Value value) {
+    return Constant::u32(getTypeCode(cast<BufferType>(value.getType()).getElementType()));
+  };
+  return Constant::address(tables.add(
+      name.str(), Constant::structure({buffer(product.getLhs()), buffer(product.getRhs()), buffer(form->added),
+                                       buffer(form->result), type(product.getLhs()), type(form->result),
+                                       Constant::u32(product.getTransposed()), Constant::u32(product.getSymmetric()),
+                                       Constant::f64(form->alpha), Constant::f64(form->beta)})));
+}
+
 /// The operands of work on numbers follow one another.
 Constant DeviceTables::launch(unsigned track, const Launch &stages, unsigned index) {
   const TrackLayout &layout = program.tracks[track];
@@ -70,11 +90,12 @@ Constant DeviceTables::launch(unsigned track, const Launch &stages, unsigned ind
   SmallVector<uint32_t> operands;
   for (Operation *stage : stages)
     llvm::append_range(operands, getStageOperands(layout, stage));
-  std::string name = ("launch" + llvm::Twine(index) + "_operands").str();
+  std::string name = ("launch" + llvm::Twine(index)).str();
   return Constant::structure({Constant::u32(llvm::find_if(functions, isCalled) - functions.begin()),
                               Constant::u32(track), Constant::u32(layout.getSegment(first)),
                               Constant::u32(isWorkOnNumbers(first) ? UINT32_MAX : layout.getStage(first)),
-                              Constant::u32(operands.size()), Constant::u32(0), tables.array(name, operands)});
+                              Constant::u32(operands.size()), Constant::u32(0),
+                              tables.array(name + "_operands", operands), product(layout, first, name + "_product")});
 }
 
 std::vector<Constant> DeviceTables::launches() {

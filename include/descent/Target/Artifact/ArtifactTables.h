@@ -18,6 +18,9 @@ struct PathTables {
 /// The program's `descent_artifact` for one code path; emits all that it points to.
 Constant emitArtifactTables(ConstantTables &tables, const plan::ProgramLayout &layout, const PathTables &path);
 
+/// The descent_type of a floating-point type.
+uint32_t getTypeCode(mlir::Type type);
+
 /// The buffers and slots that a stage works on, in the order of `descent_stage.operands`.
 llvm::SmallVector<uint32_t> getStageOperands(const plan::TrackLayout &layout, mlir::Operation *stage);
 
