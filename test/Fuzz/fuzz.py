@@ -23,6 +23,8 @@ CRASH = re.compile(r"PLEASE submit a bug report|LLVM ERROR|Assertion .* failed|A
 DIAGNOSTIC = re.compile(r"error:|warning:|expected")
 # MLIR 22.1 itself crashes on these: so does mlir-opt.
 CRASHES_OF_MLIR = re.compile(r"array<\s*index\b")
+# Its verifiers of this dialect believe what they should verify, as of `nvvm.mma.sync` that there is a first of B[].
+UNVERIFIED = re.compile(r"\bnvvm\.\w+")
 RULE = re.compile(r"descent\.optimizer @(\w+)")
 SPLIT = re.compile(r"^// -----.*$", re.MULTILINE)
 FOLDERS = ["test", "lib/Optimizers", "examples"]
@@ -37,8 +39,13 @@ def read_corpus(folders: list[Path]) -> list[str]:
     modules = []
     for path in sorted(path for folder in folders for path in folder.rglob("*.mlir")):
         parts = SPLIT.split(path.read_text())
-        modules += [part for part in parts if part.strip() and len(part) < LARGEST_MODULE]
+        modules += [part for part in parts
+                    if part.strip() and len(part) < LARGEST_MODULE and not UNVERIFIED.search(without_comments(part))]
     return modules + [with_recipe(module) for module in modules if RULE.search(module) and "recipe @" not in module]
+
+
+def without_comments(module: str) -> str:
+    return re.sub(r"//[^\n]*", "", module)
 
 
 def with_recipe(module: str) -> str:
@@ -102,7 +109,7 @@ MUTATIONS = [delete_token, repeat_token, swap_tokens, replace_token, replace_tok
 
 def mutate(module: str, rng: random.Random) -> str:
     """One to four mutations; comments go first, since changes in them test nothing."""
-    tokens = TOKEN.findall(re.sub(r"//[^\n]*", "", module))
+    tokens = TOKEN.findall(without_comments(module))
     for _ in range(rng.choice([1, 1, 1, 2, 4])):
         if len(tokens) > 1:
             rng.choice(MUTATIONS)(tokens, rng)
