@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import abi
+from . import abi, arrays
+from .arrays import Array
 from .errors import Code, Error, invalid_argument
-from .layer import Array, Layer
+from .layer import Layer
 from .manifest import Group, Manifest, parse, quoted
 from .optimizer import Hyper, Optimizer
 
@@ -87,6 +88,11 @@ class Artifact:
         return tuple(target["name"] for target in self.manifest["targets"])
 
     @property
+    def kind(self) -> str:
+        """Where its kernels run: 'cpu', 'cuda', or 'simulator'."""
+        return self.targets[0].partition(":")[0]
+
+    @property
     def signature(self) -> str:
         return self.entry_points.text("signature")
 
@@ -148,13 +154,17 @@ class Artifact:
         target: str | None = None,
         seed: int = 0,
         simulator_seed: int = 0,
+        workspace_bytes: int = 0,
     ) -> Optimizer:
         """A plan for these layers. `threads` 0 is one for each processor; without `own_pool` the plan starts none, and
         `threads` is the most workers that a step's `parallel` may have. `states` are the caller's arrays, by layer and
         name; `initialize=False` keeps the numbers in them. `target` is one of `targets`; without it the plan takes the
         best that this machine can run. `seed` is that of stochastic rounding. Where kernels are simulated,
-        `simulator_seed` decides the order of their blocks and threads, on which no result may depend."""
-        return Optimizer(self, layers, threads, states, initialize, own_pool, target, seed, simulator_seed)
+        `simulator_seed` decides the order of their blocks and threads, on which no result may depend. On a device,
+        layers share `workspace_bytes` of scratch; 0: as many as are useful."""
+        return Optimizer(
+            self, layers, threads, states, initialize, own_pool, target, seed, simulator_seed, workspace_bytes
+        )
 
     def check_signature(self, signature: str) -> None:
         """Raises an error with code FOREIGN_STATE that names the first state that differs."""
@@ -162,6 +172,12 @@ class Artifact:
 
 
 def _number(name: str, value: Any) -> float:
+    if arrays.is_array(value) and arrays.device_of(value) is not None:
+        raise Error(
+            Code.INVALID_ARGUMENT,
+            f"hyperparameter '{name}' lies in {arrays.place_name(value)}; copy it into that of "
+            "`Optimizer.device_hyper`, and give that to the step",
+        )
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""One entry of the layer table, and where NumPy arrays lie in the sense of the C interface."""
+"""One entry of the layer table, and where arrays lie in the sense of the C interface."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from . import abi
+from . import abi, arrays
+from .arrays import Array, check_type, held
 from .errors import invalid_layer
-from .manifest import DTYPES
-
-Array = npt.NDArray[Any]
 
 
 class Layer:
     """A parameter, which a step changes in place, and what belongs to it.
 
-    A 2-D array is one matrix, a 1-D array one row, a 3-D array a batch of matrices along its first axis. With `batch`,
-    a 2-D array is a batch of vectors. Every member of a batch is a logical layer, with states of its own. Rows and
-    batch members may be any distance apart; the last axis is contiguous. `gradient` may be left out, and given to each
-    step.
+    Arrays are NumPy's or PyTorch's, and lie where the kernels run. A 2-D array is one matrix, a 1-D array one row, a
+    3-D array a batch of matrices along its first axis. With `batch`, a 2-D array is a batch of vectors. Every member of
+    a batch is a logical layer, with states of its own. Rows and batch members may be any distance apart; the last axis
+    is contiguous. `gradient` may be left out, and given to each step.
     """
 
     def __init__(
@@ -48,7 +45,7 @@ class Layer:
         self.factors = dict(factors or {})
 
     def __repr__(self) -> str:
-        return f"Layer({self.name!r}, shape={self.weight.shape}, group={self.group!r})"
+        return f"Layer({self.name!r}, shape={tuple(self.weight.shape)}, group={self.group!r})"
 
 
 def fnv1a(text: str) -> int:
@@ -63,13 +60,6 @@ def _checked_id(name: str, id: int) -> int:
     if not isinstance(id, (int, np.integer)) or not 0 <= id < 2**64:
         raise invalid_layer(f"the id of layer '{name}' is a whole number from 0 to 2^64 - 1, found {id!r}")
     return int(id)
-
-
-def held(array: Array, what: str) -> Array:
-    """A view of our own: it keeps the memory alive, and its shape and strides cannot be changed under us."""
-    if not isinstance(array, np.ndarray):
-        raise invalid_layer(f"{what} is of type '{type(array).__name__}', wanted a NumPy array")
-    return array.view(np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -100,36 +90,29 @@ def place_tensor(array: Array, what: str, type_name: str, batched: bool, writabl
 
 def place_cube(cube: Array, what: str, type_name: str, writable: bool = False) -> Placement:
     check_type(cube, what, type_name)
-    if writable and not cube.flags.writeable:
+    if writable and not arrays.is_writable(cube):
         raise invalid_layer(f"{what} is read-only")
-    if not cube.flags.aligned:
+    if not arrays.is_aligned(cube):
         raise invalid_layer(f"{what} is not aligned to its elements")
     if 0 in cube.shape:
-        raise invalid_layer(f"{what} has no elements: its shape is {cube.shape}")
+        raise invalid_layer(f"{what} has no elements: its shape is {tuple(cube.shape)}")
     batch, rows, cols = cube.shape
     # The stride of an axis of one element means nothing, and NumPy may put anything there.
     packed = (rows * cols, cols, 1)
     batch_stride, row_stride, col_stride = (
         _elements(stride, cube.itemsize, what) if size > 1 else default
-        for stride, size, default in zip(cube.strides, cube.shape, packed)
+        for stride, size, default in zip(arrays.byte_strides(cube), cube.shape, packed)
     )
     if col_stride != 1:
         raise invalid_layer(
             f"the last axis of {what} is not contiguous: its stride is {col_stride} elements, wanted 1; "
-            "copy it with numpy.ascontiguousarray, or describe the transposed matrix"
+            "copy it (numpy.ascontiguousarray, torch.Tensor.contiguous), or describe the transposed matrix"
         )
     if row_stride < cols:
         raise invalid_layer(f"the rows of {what} are {row_stride} elements apart, wanted at least {cols}")
     if batch_stride < 1:
         raise invalid_layer(f"the batch members of {what} are {batch_stride} elements apart, wanted at least 1")
-    return Placement(cube.ctypes.data, (batch, rows, cols), row_stride, batch_stride)
-
-
-def check_type(array: Array, what: str, type_name: str) -> None:
-    wanted = DTYPES[type_name]
-    if array.dtype != wanted or not array.dtype.isnative:
-        note = " (bits; see descent.bfloat16)" if type_name == "bf16" else ""
-        raise invalid_layer(f"{what} has type '{array.dtype}', wanted '{wanted}'{note}")
+    return Placement(arrays.address_of(cube), (batch, rows, cols), row_stride, batch_stride)
 
 
 def _elements(stride: int, itemsize: int, what: str) -> int:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from . import abi
+from . import abi, arrays
 from . import states as state_memory
+from .arrays import Array, held
+from .device import TYPES, DeviceHyper, DeviceSide
 from .errors import invalid_argument, invalid_layer
-from .layer import Array, Layer, held
+from .layer import Layer
 from .manifest import quoted
 from .parallel import Bridge, Parallel
 from .profile import Profile
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from .artifact import Artifact
 
 Hyper = Mapping[str, "float | Mapping[str, float]"]
+# What the host says of a number that the device has.
+NUMBERS_WHEN_UNUSED: dict[str, Any] = {"step": 1, "loss": 0.0, "gradient_scale": 1.0, "found_inf": None}
 Gradients = Sequence["Array | None"] | Mapping[str, "Array | None"]
 
 
@@ -56,6 +60,7 @@ class Optimizer:
         target: str | None = None,
         seed: int = 0,
         simulator_seed: int = 0,
+        workspace_bytes: int = 0,
     ) -> None:
         self.artifact = artifact
         self._entry_points = artifact.entry_points
@@ -66,29 +71,49 @@ class Optimizer:
         else:
             self.states, self._views = state_memory.adopt(self._table, states)
         state_memory.attach(self._table, self._views)
-        self._plan = self._create_plan(threads, own_pool, target, seed, simulator_seed)
+        self._check_places()
+        on_device = artifact.kind != "cpu"
+        reports = len(artifact.typed_manifest.reports)
+        self._device = DeviceSide(self._table, artifact.kind, reports) if on_device else None
+        self._kept_result = StepResult(False, None, math.nan)  # of a launch on the processor
+        device = abi.sized(abi.DeviceOptions())
+        device.device = -1 if self._device is None or self._device.number is None else self._device.number
+        device.workspace_bytes, device.simulator_seed = int(workspace_bytes), _seed(simulator_seed)
+        self._plan = self._create_plan(threads, own_pool, target, seed, device)
         # Runs once: at `close`, when the object dies, or when the interpreter ends.
         self._finalizer = weakref.finalize(self, self._entry_points.destroy, self._plan)
         # After the plan has found that no state overlaps with anything.
         if initialize:
             self._entry_points.call("states_init", self._table.entries, len(self._table))
 
+    def _check_places(self) -> None:
+        """What kernels on the processor are given lies in the host's memory. Devices refuse by themselves."""
+        if self.artifact.kind == "cuda":
+            return
+        for layer in self._table.layers:
+            own = {"weight": layer.weight, "gradient": layer.gradient, **layer.inputs, **self.states[layer.name]}
+            for role, array in own.items():
+                if array is not None:
+                    self._check_place(array, f"'{role}' of layer '{layer.name}'")
+
+    def _check_place(self, array: Array, what: str) -> None:
+        if self.artifact.kind != "cuda" and arrays.device_of(array) is not None:
+            raise invalid_layer(
+                f"{what} lies in {arrays.place_name(array)}, but '{self.artifact.name}' is compiled for "
+                f"'{self.artifact.targets[0]}', which reads the host's"
+            )
+
     def _create_plan(
-        self, threads: int, own_pool: bool, target: str | None, seed: int, simulator_seed: int
+        self, threads: int, own_pool: bool, target: str | None, seed: int, device: abi.DeviceOptions
     ) -> abi.Plan:
         if not isinstance(threads, (int, np.integer)) or not 0 <= threads < 2**31:
             raise invalid_argument(f"the number of threads is 0 (one for each processor) or more, found {threads!r}")
-        for value in (seed, simulator_seed):
-            if not isinstance(value, (int, np.integer)) or not 0 <= value < 2**64:
-                raise invalid_argument(f"the seed is a whole number from 0 to 2^64 - 1, found {value!r}")
         options = abi.sized(abi.PlanOptions())
         options.abi_version, options.workers = abi.VERSION, int(threads)
         self._workers = int(threads) or len(os.sched_getaffinity(0))
         options.own_pool = int(own_pool and threads != 1)
         options.target = None if target is None else target.encode()
-        options.seed = int(seed)
-        device = abi.sized(abi.DeviceOptions())
-        device.device, device.simulator_seed = -1, int(simulator_seed)
+        options.seed = _seed(seed)
         options.device = ctypes.pointer(device)
         plan = abi.Plan()
         self._entry_points.call(
@@ -136,32 +161,29 @@ class Optimizer:
 
     def step(
         self,
-        step: int = 1,
-        hyper: Hyper | None = None,
+        step: int | Array = 1,
+        hyper: Hyper | DeviceHyper | None = None,
         gradients: Gradients | None = None,
-        gradient_scale: float = 1.0,
+        gradient_scale: float | Array = 1.0,
         found_inf: float | Array | None = None,
-        loss: float = 0.0,
+        loss: float | Array = 0.0,
         reports: bool = False,
         parallel: Parallel | None = None,
         profile: Profile | None = None,
+        stream: int | None = None,
     ) -> StepResult:
         """Updates all layers.
 
         `hyper` is {"lr": 0.1}, for every group that has it, or {"hidden": {"lr": 0.1}}; what it leaves out has its
         default. `gradients` are in the order of the table, or by name; None is a layer that is absent this step, and a
         name that is left out has the gradient of the table. A `profile` receives the step's seconds.
+
+        On a device, numbers may be arrays of one number there, which are read when the step runs, and `hyper` that of
+        `device_hyper`. The step is in the order of PyTorch's current stream, or of the one with the handle `stream`.
         """
+        given = {"step": step, "gradient_scale": gradient_scale, "found_inf": found_inf, "loss": loss}
         with self._exclusive():
-            arguments = abi.sized(abi.StepStruct())
-            arguments.abi_version, arguments.step = abi.VERSION, _whole(step)
-            arguments.gradient_scale, arguments.loss = float(gradient_scale), float(loss)
-            numbers = self.artifact.hyper_numbers(hyper or {})
-            arguments.hyper = numbers
-            pointers, kept = self._gradient_pointers(gradients)
-            arguments.gradients = pointers
-            flag = None if found_inf is None else ctypes.c_float(_single(found_inf))
-            arguments.found_inf = None if flag is None else ctypes.pointer(flag)
+            arguments, kept = self._arguments(given, hyper, gradients, stream)
             values = self._report_buffer() if reports else None
             if values is not None and values.size:
                 arguments.reports = values.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
@@ -174,6 +196,75 @@ class Optimizer:
         if bridge is not None and bridge.failure is not None:
             raise bridge.failure
         return self._result(result, values)
+
+    def launch(
+        self,
+        step: int | Array = 1,
+        hyper: Hyper | DeviceHyper | None = None,
+        gradients: Gradients | None = None,
+        gradient_scale: float | Array = 1.0,
+        found_inf: float | Array | None = None,
+        loss: float | Array = 0.0,
+        reports: bool = False,
+        stream: int | None = None,
+    ) -> None:
+        """As `step`, without waiting for a device: CUDA graphs can capture it. `read_result` tells how it went."""
+        if self._device is None:
+            result = self.step(step, hyper, gradients, gradient_scale, found_inf, loss, reports)
+            self._kept_result = result
+            return
+        given = {"step": step, "gradient_scale": gradient_scale, "found_inf": found_inf, "loss": loss}
+        with self._exclusive():
+            arguments, kept = self._arguments(given, hyper, gradients, stream)
+            self._device.point_to_result(arguments.device.contents, reports)
+            self._entry_points.call("step", self._plan, ctypes.byref(arguments), None)
+            del kept
+
+    def read_result(self) -> StepResult:
+        """Of the last step that was launched, or replayed by a graph. Waits for it."""
+        if self._device is None:
+            return self._kept_result
+        with self._exclusive():
+            values = arrays.to_numpy(self._device.reports).reshape(self._report_buffer().shape)
+            return self._result(self._device.read_result(), values if self._device.has_reports else None)
+
+    def device_hyper(self, hyper: Hyper | None = None) -> DeviceHyper:
+        """Hyperparameters in the memory of the device: as `step` takes them, to be changed there."""
+        if self._device is None:
+            raise invalid_argument(f"the kernels of '{self.artifact.name}' run on the processor: there is no device")
+        return self._device.hyper(self.artifact.hyper_numbers(hyper or {}), self.artifact.hyper_defaults)
+
+    def _arguments(
+        self,
+        given: Mapping[str, Any],
+        hyper: Hyper | DeviceHyper | None,
+        gradients: Gradients | None,
+        stream: int | None,
+    ) -> tuple[abi.StepStruct, list[Any]]:
+        """All but where results go; and what must live as long as the call."""
+        arguments = abi.sized(abi.StepStruct())
+        arguments.abi_version = abi.VERSION
+        own = abi.sized(abi.DeviceStepStruct())
+        if self._device is not None:
+            own.stream = self._device.stream(stream)
+            arguments.device = ctypes.pointer(own)
+        host = dict(given)
+        for name in TYPES:
+            if self._device is not None and self._device.has(given[name]):
+                self._device.point_to(own, name, given[name])
+                host[name] = NUMBERS_WHEN_UNUSED[name]
+        arguments.step, arguments.loss = _whole(host["step"]), float(host["loss"])
+        arguments.gradient_scale = float(host["gradient_scale"])
+        flag = None if host["found_inf"] is None else ctypes.c_float(_single(host["found_inf"]))
+        arguments.found_inf = None if flag is None else ctypes.pointer(flag)
+        if isinstance(hyper, DeviceHyper) and self._device is not None:
+            self._device.point_to_hyper(own, hyper)
+        elif isinstance(hyper, DeviceHyper):
+            raise invalid_argument("the hyperparameters lie on a device, but the kernels run on the processor")
+        else:
+            arguments.hyper = self.artifact.hyper_numbers(hyper) if hyper else None
+        arguments.gradients, kept = self._gradient_pointers(gradients)
+        return arguments, [*kept, own, flag]
 
     def profile(self) -> Profile:
         """An empty profile for steps of this optimizer."""
@@ -190,6 +281,7 @@ class Optimizer:
                 continue
             layer, table_gradient = self._table.layers[index], self._table.gradients[index]
             array = held(given, f"gradient of layer '{layer.name}'")
+            self._check_place(array, f"the gradient of layer '{layer.name}'")
             found = place_gradient(layer, array, self._table.groups[index], self._table.weights[index])
             strides, wanted = (
                 (found.batch_stride, found.row_stride),
@@ -247,8 +339,8 @@ class Optimizer:
         """Takes the same layers at other addresses. The states stay where they are."""
         with self._exclusive():
             table = LayerTable(self.artifact.typed_manifest, layers)
-            old = [(layer.name, group.name, layer.weight.shape) for layer, group in self._pairs(self._table)]
-            new = [(layer.name, group.name, layer.weight.shape) for layer, group in self._pairs(table)]
+            old = [(layer.name, group.name, tuple(layer.weight.shape)) for layer, group in self._pairs(self._table)]
+            new = [(layer.name, group.name, tuple(layer.weight.shape)) for layer, group in self._pairs(table)]
             if old != new:
                 raise invalid_layer(f"the layers, their groups or shapes differ: the plan has {old}, found {new}")
             state_memory.attach(table, self._views)
@@ -260,10 +352,11 @@ class Optimizer:
         return zip(table.layers, table.groups)
 
     def save(self) -> dict[str, Any]:
-        """A copy of all states, with the signature that says whose they are."""
+        """A copy of all states as NumPy arrays, with the signature that says whose they are."""
         with self._exclusive():
             copies = {
-                layer: {name: array.copy() for name, array in arrays.items()} for layer, arrays in self.states.items()
+                layer: {name: arrays.to_numpy(array) for name, array in own.items()}
+                for layer, own in self.states.items()
             }
         return {"signature": self.artifact.signature, "fingerprint": self.artifact.fingerprint, "states": copies}
 
@@ -287,14 +380,23 @@ def _bridge(parallel: Parallel | None) -> Bridge | None:
     return Bridge(parallel)
 
 
-def _whole(step: int) -> int:
-    if not isinstance(step, (int, np.integer)) or not -(2**63) <= step < 2**63:
+def _seed(value: int) -> int:
+    if not isinstance(value, (int, np.integer)) or not 0 <= value < 2**64:
+        raise invalid_argument(f"the seed is a whole number from 0 to 2^64 - 1, found {value!r}")
+    return int(value)
+
+
+def _whole(step: int | Array) -> int:
+    number: Any = step
+    number = number.item() if arrays.is_array(number) else number
+    if not isinstance(number, (int, np.integer)) or not -(2**63) <= number < 2**63:
         raise invalid_argument(f"the number of a step is a whole number, found {step!r}")
-    return int(step)
+    return int(number)
 
 
 def _single(value: float | Array) -> float:
-    array = np.asarray(value, dtype=np.float32)
+    numbers = arrays.to_numpy(value) if arrays.is_array(value) else value
+    array = np.asarray(numbers, dtype=np.float32)
     if array.size != 1:
         raise invalid_argument(f"'found_inf' is one number, found an array of shape {array.shape}")
     return float(array.reshape(()))

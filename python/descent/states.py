@@ -1,16 +1,18 @@
-"""The memory of the states: allocated here or by the caller, and seen as NumPy arrays."""
+"""The memory of the states: allocated here or by the caller, and seen as arrays of the weights' kind."""
 
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from . import abi
+from . import abi, arrays
+from .arrays import Array, check_type, held
 from .errors import invalid_argument, invalid_layer
-from .layer import Array, Layer, check_type, held, place_cube, place_tensor
+from .layer import Layer, place_cube, place_tensor
 from .manifest import DTYPES, Group, State, quoted
 from .table import LayerTable
 
@@ -20,34 +22,33 @@ States = dict[str, dict[str, Array]]
 
 
 def allocate(entry_points: abi.EntryPoints, table: LayerTable) -> tuple[States, Any]:
-    """One block for all states. Returns the arrays and the C views that `attach` gives to a table."""
+    """One block for all states, where the first weight lies. Returns the arrays, and the C views that `attach` gives to
+    a table."""
     count = entry_points.count("states_count", table.entries, len(table))
     size = entry_points.count("states_bytes", table.entries, len(table))
-    block = np.zeros(size + ALIGNMENT, dtype=np.uint8)
-    start = -block.ctypes.data % ALIGNMENT
-    memory = block[start : start + size]
+    block = arrays.allocate(table.layers[0].weight if table.layers else None, size + ALIGNMENT, "q8_unsigned")
+    begin = arrays.address_of(block)
     views = (abi.View * max(1, count))()
-    entry_points.call("states_place", table.entries, len(table), memory.ctypes.data, views)
+    entry_points.call("states_place", table.entries, len(table), begin + -begin % ALIGNMENT, views)
     states: States = {}
     position = 0
     for layer, group in zip(table.layers, table.groups):
         states[layer.name] = {}
         for state in group.states:
-            states[layer.name][state.name] = _array_at(memory, views[position], layer, state)
+            states[layer.name][state.name] = _array_at(block, views[position], layer, state)
             position += 1
     return states, views
 
 
-def _array_at(memory: Array, view: abi.View, layer: Layer, state: State) -> Array:
-    dtype = DTYPES[state.type]
+def _array_at(block: Array, view: abi.View, layer: Layer, state: State) -> Array:
+    size = DTYPES[state.type].itemsize
     shape = state_shape(layer, state)
-    strides: tuple[int, ...] = tuple(np.zeros(shape, dtype).strides)
+    strides = tuple(size * math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
     if state.scope in ("element", "block") and layer.weight.ndim - layer.batched >= 2:
-        strides = (*strides[:-2], view.row_stride * dtype.itemsize, strides[-1])
+        strides = (*strides[:-2], view.row_stride * size, strides[-1])
     if _has_batch_axis(layer):
-        strides = (view.batch_stride * dtype.itemsize, *strides[1:])
-    offset = int(view.data) - memory.ctypes.data
-    return np.ndarray(shape, dtype, buffer=memory, offset=offset, strides=strides)
+        strides = (view.batch_stride * size, *strides[1:])
+    return arrays.cut(block, int(view.data) - arrays.address_of(block), state.type, shape, strides)
 
 
 def _has_batch_axis(layer: Layer) -> bool:
@@ -56,7 +57,7 @@ def _has_batch_axis(layer: Layer) -> bool:
 
 def state_shape(layer: Layer, state: State) -> tuple[int, ...]:
     """As the caller sees it: with a batch axis exactly where the weight has one."""
-    shape = layer.weight.shape
+    shape = tuple(layer.weight.shape)
     batch = shape[:1] if _has_batch_axis(layer) else ()
     matrix = shape[len(batch) :]
     rows = matrix[0] if len(matrix) == 2 else 1
@@ -72,10 +73,10 @@ def adopt(table: LayerTable, given: Mapping[str, Mapping[str, Array]]) -> tuple[
     states: States = {}
     position = 0
     for layer, group in zip(table.layers, table.groups):
-        arrays = _of_layer(given, layer, group)
+        own = _of_layer(given, layer, group)
         states[layer.name] = {}
         for state in group.states:
-            array = held(arrays[state.name], f"state '{state.name}' of layer '{layer.name}'")
+            array = held(own[state.name], f"state '{state.name}' of layer '{layer.name}'")
             views[position] = _place(array, layer, state)
             states[layer.name][state.name] = array
             position += 1
@@ -84,12 +85,12 @@ def adopt(table: LayerTable, given: Mapping[str, Mapping[str, Array]]) -> tuple[
 
 def _of_layer(given: Mapping[str, Mapping[str, Any]], layer: Layer, group: Group) -> Mapping[str, Any]:
     names = [state.name for state in group.states]
-    arrays = given.get(layer.name, {})
-    if set(arrays) != set(names):
+    own = given.get(layer.name, {})
+    if set(own) != set(names):
         raise invalid_argument(
-            f"layer '{layer.name}' is given the states [{quoted(arrays)}], group '{group.name}' has [{quoted(names)}]"
+            f"layer '{layer.name}' is given the states [{quoted(own)}], group '{group.name}' has [{quoted(names)}]"
         )
-    return arrays
+    return own
 
 
 def _place(array: Array, layer: Layer, state: State) -> abi.View:
@@ -109,7 +110,7 @@ def _place(array: Array, layer: Layer, state: State) -> abi.View:
 def check_shape(array: Array, what: str, layer: Layer, state: State) -> None:
     wanted = state_shape(layer, state)
     if array.shape != wanted:
-        raise invalid_layer(f"{what} has the shape {array.shape}, wanted {wanted}")
+        raise invalid_layer(f"{what} has the shape {tuple(array.shape)}, wanted {wanted}")
     check_type(array, what, state.type)
 
 
@@ -129,11 +130,12 @@ def restore(table: LayerTable, states: States, saved: Mapping[str, Mapping[str, 
         raise invalid_argument(f"the checkpoint has the layers [{quoted(saved)}], wanted [{quoted(states)}]")
     copies: list[tuple[Array, Array]] = []
     for layer, group in zip(table.layers, table.groups):
-        arrays = _of_layer(saved, layer, group)
+        numbers = _of_layer(saved, layer, group)
         for state in group.states:
             what = f"saved state '{state.name}' of layer '{layer.name}'"
-            array = np.asarray(arrays[state.name])
+            array = numbers[state.name] if arrays.is_array(numbers[state.name]) else np.asarray(numbers[state.name])
             check_shape(array, what, layer, state)
+            array = arrays.to_numpy(array)
             copies.append((states[layer.name][state.name], array))
     for target, source in copies:
-        target[...] = source
+        arrays.assign(target, source)

@@ -19,6 +19,7 @@ int failed_tests(void);
 void check_refused(int32_t code, int32_t wanted, const descent_error *error, const char *const *texts, const char *file,
                    int line);
 
+void test_capture(void);
 void test_cuda(void);
 void test_layers(void);
 void test_states(void);

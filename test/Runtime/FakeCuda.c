@@ -6,12 +6,15 @@
 fake_cuda_state fake_cuda;
 
 static char contexts[FAKE_DEVICES], library;
-static const char *const kernels[] = {"first", "second", "descent_write"};
+static const char *const kernels[] = {"first", "second", "descent_write", "fake"};
 enum { NUM_KERNELS = sizeof(kernels) / sizeof(kernels[0]) };
 
 CUcontext fake_context(int device) { return (CUcontext)&contexts[device]; }
 
 static int result(const char *function) {
+  const bool is_captured = strcmp(function, "cuLaunchKernelEx") == 0 || strcmp(function, "cuMemcpyDtoDAsync") == 0;
+  if (fake_cuda.capturing && !is_captured)
+    return ++fake_cuda.uncaptured, FAKE_CAPTURE_UNSUPPORTED;
   return fake_cuda.failing && strcmp(fake_cuda.failing, function) == 0 ? fake_cuda.fails : CUDA_SUCCESS;
 }
 
@@ -138,24 +141,24 @@ int cuMemAlloc(CUdeviceptr *memory, size_t bytes) {
 int cuMemFree(CUdeviceptr memory) {
   free((void *)(uintptr_t)memory);
   --fake_cuda.allocations;
-  return CUDA_SUCCESS;
+  return result("cuMemFree");
 }
 
 int cuMemcpyHtoD(CUdeviceptr to, const void *from, size_t bytes) {
   memcpy((void *)(uintptr_t)to, from, bytes);
-  return CUDA_SUCCESS;
+  return result("cuMemcpyHtoD");
 }
 
 int cuMemcpyDtoHAsync(void *to, CUdeviceptr from, size_t bytes, CUstream stream) {
   (void)stream;
   memcpy(to, (const void *)(uintptr_t)from, bytes);
-  return CUDA_SUCCESS;
+  return result("cuMemcpyDtoHAsync");
 }
 
 int cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
   (void)stream;
   memcpy((void *)(uintptr_t)to, (const void *)(uintptr_t)from, bytes);
-  return CUDA_SUCCESS;
+  return result("cuMemcpyDtoDAsync");
 }
 
 int cuStreamSynchronize(CUstream stream) {

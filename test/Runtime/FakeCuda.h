@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-enum { FAKE_DEVICES = 2, FAKE_DEPTH = 8 };
+enum { FAKE_DEVICES = 2, FAKE_DEPTH = 8, FAKE_CAPTURE_UNSUPPORTED = 900 };
 
 typedef struct fake_cuda_state {
   int version;
@@ -17,6 +17,8 @@ typedef struct fake_cuda_state {
   CUcontext stack[FAKE_DEPTH];
   int retained, libraries, allocations; /* and not given back */
   int launches, synchronized;
+  bool capturing; /* streams record launches and copies; what else touches memory or waits is refused, and counted */
+  int uncaptured;
   CUlaunchConfig config; /* of the last launch, with the number of blocks in its cluster */
   uint32_t cluster;
   const char *kernel;

@@ -47,6 +47,7 @@ int main(void) {
   test_grids();
   test_threads();
   test_cuda();
+  test_capture();
   test_simulator();
   return failed_tests() > 0;
 }
