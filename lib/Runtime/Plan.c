@@ -34,6 +34,11 @@ static int32_t check_options(const descent_plan_options *options, descent_error 
   return DESCENT_OK;
 }
 
+/* Null in the options of programs from before there were devices. */
+static const descent_device_options *get_device_options(const descent_plan_options *options) {
+  return options && options->size > offsetof(descent_plan_options, device) ? options->device : NULL;
+}
+
 /* Copies the pointers of the table, after all checks that concern them. */
 static int32_t make_bindings(const descent_artifact *artifact, const descent_layer *layers, int64_t count,
                              descent_bindings *bindings, descent_error *error) {
@@ -265,11 +270,6 @@ static int32_t prepare_workers(descent_plan *plan, bool own_pool, descent_error 
   return DESCENT_OK;
 }
 
-/* Null in the options of programs from before there were devices. */
-static const descent_device_options *get_device_options(const descent_plan_options *options) {
-  return options && options->size > offsetof(descent_plan_options, device) ? options->device : NULL;
-}
-
 static int32_t fill_plan(descent_plan *plan, const descent_layer *layers, int64_t count,
                          const descent_plan_options *options, descent_error *error) {
   int32_t code = make_bindings(plan->artifact, layers, count, &plan->bindings, error);
@@ -300,8 +300,10 @@ int32_t descent_rt_plan_create(const descent_artifact *artifact, const descent_l
   if (code == DESCENT_OK)
     code = check_options(options, error);
   const descent_artifact *path = NULL;
+  const char *target = options ? options->target : NULL;
   if (code == DESCENT_OK)
-    code = descent_choose_path(artifact, options ? options->target : NULL, &path, error);
+    code = artifact->device ? descent_device_choose_path(artifact, target, get_device_options(options), &path, error)
+                            : descent_choose_path(artifact, target, &path, error);
   if (code != DESCENT_OK)
     return code;
   descent_plan *made = calloc(1, sizeof(descent_plan));

@@ -126,8 +126,13 @@ int cuLibraryGetKernel(CUkernel *kernel, CUlibrary loaded, const char *name) {
 int cuKernelSetAttribute(int attribute, int value, CUkernel kernel, CUdevice device) {
   (void)kernel;
   (void)device;
-  fake_cuda.dynamic_bytes = attribute == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES ? value : -1;
-  return CUDA_SUCCESS;
+  if (attribute == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES)
+    fake_cuda.dynamic_bytes = value;
+  else if (attribute == CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED)
+    fake_cuda.non_portable += value;
+  else
+    return 1;
+  return result("cuKernelSetAttribute");
 }
 
 int cuMemAlloc(CUdeviceptr *memory, size_t bytes) {
@@ -178,6 +183,16 @@ int cuPointerGetAttribute(void *value, int attribute, CUdeviceptr address) {
   else
     *(unsigned *)value = 0;
   return CUDA_SUCCESS;
+}
+
+int cuTensorMapEncodeTiled(void *map, int type, uint32_t rank, void *data, const uint64_t *extents,
+                           const uint64_t *strides, const uint32_t *box, const uint32_t *steps, int interleave,
+                           int swizzle, int promotion, int fill) {
+  if (rank != 2 || (uintptr_t)map % 64 || steps[0] != 1 || steps[1] != 1 || interleave || fill || promotion != 2)
+    return 1;
+  fake_cuda.map = (fake_map){data, type, swizzle, {extents[0], extents[1]}, strides[0], {box[0], box[1]}};
+  memset(map, 1, 128);
+  return result("cuTensorMapEncodeTiled");
 }
 
 int cuLaunchKernelEx(const CUlaunchConfig *config, CUkernel kernel, void **arguments, void **extra) {

@@ -9,6 +9,14 @@
 
 enum { FAKE_DEVICES = 2, FAKE_DEPTH = 8, FAKE_CAPTURE_UNSUPPORTED = 900 };
 
+/* What the last tensor map was made of. */
+typedef struct fake_map {
+  void *data;
+  int type, swizzle;
+  uint64_t extents[2], stride;
+  uint32_t box[2];
+} fake_map;
+
 typedef struct fake_cuda_state {
   int version;
   int fails;           /* with this, what `failing` names */
@@ -24,6 +32,8 @@ typedef struct fake_cuda_state {
   const char *kernel;
   void *first_argument;
   int dynamic_bytes; /* that a kernel may ask for */
+  int non_portable;  /* kernels that may have large clusters */
+  fake_map map;
   const void *on_other_device, *of_host, *pinned;
 } fake_cuda_state;
 

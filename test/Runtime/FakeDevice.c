@@ -55,6 +55,12 @@ static void close_device(descent_device *device) {
   free(device);
 }
 
+static int32_t identify(const descent_device_options *options, descent_device_kind *kind, descent_error *error) {
+  (void)options;
+  *kind = (descent_device_kind){fake.capability, "Fake"};
+  return count_call(error);
+}
+
 static int64_t processors(const descent_device *device) {
   (void)device;
   return 3;
@@ -103,6 +109,14 @@ static void dismiss(descent_device *device, const descent_box *box) {
   (void)device;
   (void)box;
   --fake.admitted;
+}
+
+static int32_t make_map(descent_device *device, const descent_device_matrix *matrix, void *map, descent_error *error) {
+  (void)device;
+  const int32_t code = count_call(error);
+  if (code == DESCENT_OK)
+    memcpy(map, matrix, sizeof(*matrix));
+  return code;
 }
 
 static int32_t move(void *to, const void *from, int64_t bytes, bool waits, descent_error *error) {
@@ -304,6 +318,7 @@ static int32_t launch(descent_device *device, void *stream, const descent_device
 
 static const descent_device_methods methods = {
     .name = "fake",
+    .identify = identify,
     .open = open_device,
     .close = close_device,
     .processors = processors,
@@ -311,6 +326,7 @@ static const descent_device_methods methods = {
     .release = release,
     .admit = admit,
     .dismiss = dismiss,
+    .make_map = make_map,
     .upload = upload,
     .download = download,
     .write = write_words,
@@ -334,7 +350,12 @@ const descent_artifact *make_duo_on_device(void) {
     }
   for (uint32_t k = 0; k < DESCENT_DRIVER_KERNELS + count; ++k)
     kernels[k] = (descent_device_kernel){.name = "fake", .threads = 32, .blocks_per_processor = 2};
-  program = (descent_device_program){&methods, DESCENT_DRIVER_KERNELS + count, count, kernels, launches, NULL, 0, NULL};
+  program = (descent_device_program){.version = DESCENT_DEVICE_VERSION,
+                                     .methods = &methods,
+                                     .num_kernels = DESCENT_DRIVER_KERNELS + count,
+                                     .num_launches = count,
+                                     .kernels = kernels,
+                                     .launches = launches};
   made = duo;
   made.target = "fake";
   made.device = &program;

@@ -14,6 +14,7 @@ typedef struct fake_state {
   int launches, waits;    /* since the state was cleared; uploads and downloads wait */
   int calls, fails_after; /* of methods that can fail; from this one on they do, negative: none */
   const void *foreign;    /* memory that the device refuses */
+  uint32_t capability;
 } fake_state;
 
 extern fake_state fake;

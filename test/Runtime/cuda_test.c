@@ -10,8 +10,9 @@ static const descent_device_kernel kernels[] = {
     {.name = "second", .threads = 128, .dynamic_bytes = 100000, .cluster = 2},
 };
 static const descent_device_program program = {
-    .methods = &descent_cuda_methods, .num_kernels = 2, .kernels = kernels, .image = "", .chips = "sm_80,sm_90a"};
-static const descent_artifact artifact = {.size = sizeof(descent_artifact), .name = "trial", .device = &program};
+    .methods = &descent_cuda_methods, .num_kernels = 2, .kernels = kernels, .image = ""};
+static const descent_artifact artifact = {
+    .size = sizeof(descent_artifact), .name = "trial", .target = "cuda:sm_90a,sm_80", .device = &program};
 static const descent_device_methods *const cuda = &descent_cuda_methods;
 
 static descent_error error;
@@ -67,7 +68,7 @@ static void what_cannot_be_opened_leaves_nothing(void) {
   fake_cuda.version = 13000;
   fake_cuda.failing = "cuLibraryLoadData";
   fake_cuda.fails = CUDA_ERROR_NO_BINARY_FOR_GPU;
-  CHECK_REFUSED(open_on(0), DESCENT_NO_DEVICE, &error, "kernels of 'trial', which are for sm_80,sm_90a",
+  CHECK_REFUSED(open_on(0), DESCENT_NO_DEVICE, &error, "kernels of 'trial', which are for cuda:sm_90a,sm_80",
                 "Fake T4 (sm_75)", "CUDA_ERROR_NO_BINARY_FOR_GPU (209), no kernel image is available");
   fake_cuda.failing = "cuInit";
   fake_cuda.fails = CUDA_ERROR_NO_DEVICE;

@@ -2,6 +2,7 @@
 #ifndef DESCENT_CONVERSION_PASSES_H
 #define DESCENT_CONVERSION_PASSES_H
 
+#include "descent/Conversion/GpuKernels.h"
 #include "descent/Dialect/Plan/IR/Plan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

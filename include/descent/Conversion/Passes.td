@@ -73,7 +73,7 @@ def ConvertPlanToGpu : Pass<"convert-plan-to-gpu", "::mlir::ModuleOp"> {
     operations.
 
     Products have blocks of 256 threads. They sum in the order of the inner extent, with fused multiply-adds or, with
-    `tensor-cores` and both factors in bf16 or both in f16, `nvvm.mma.sync`: 16 products at a time, whose sum the device
+    `products=mma` and both factors in bf16 or both in f16, `nvvm.mma.sync`: 16 products at a time, whose sum the device
     rounds. A symmetric product that reduces no rows or columns has tiles on and below the diagonal only, and writes
     their mirror images.
 
@@ -83,7 +83,12 @@ def ConvertPlanToGpu : Pass<"convert-plan-to-gpu", "::mlir::ModuleOp"> {
   }];
   let options = [Option<"threads", "threads", "unsigned", "256", "threads of a block, a power of two from 32 to 1024">,
                  Option<"vectorBytes", "vector-bytes", "unsigned", "16", "bytes that a thread accesses at once">,
-                 Option<"tensorCores", "tensor-cores", "bool", "true", "multiply factors in 16 bits on tensor cores">];
+                 Option<"products", "products", "::descent::GpuProducts", "::descent::GpuProducts::Mma",
+                        "what multiplies factors in 16 bits",
+                        [{::llvm::cl::values(clEnumValN(::descent::GpuProducts::Fma, "fma", "multiply-adds"),
+                                             clEnumValN(::descent::GpuProducts::Mma, "mma", "a warp's tensor cores"),
+                                             clEnumValN(::descent::GpuProducts::Wgmma, "wgmma",
+                                                        "those of four warps, from 9.0a on"))}]>];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect",

@@ -28,10 +28,12 @@ typedef struct descent_device_grid {
  *   const uint32_t *skip              one word: if not 0, nothing is done any more in this step
  *   int32_t count                     layers of the launch, at least 1
  *   int32_t num_buffers, num_slots    of a layer
+ *   const void *maps                  [layer][map of the launch], from the launch's first layer on: tensor maps of
+ *                                     DESCENT_MAP_BYTES each, aligned to as many; null for a launch without any
  * A stage with a grid: block b of n takes the tiles b, b + n, ... of all that the launch has. Work on numbers: the
  * layers; it has no grids and no ends, and the operands of its stages follow one another. A shared body has one layer
  * and no buffers. */
-enum { DESCENT_KERNEL_ARGUMENTS = 10 };
+enum { DESCENT_KERNEL_ARGUMENTS = 11, DESCENT_MAP_BYTES = 128 };
 
 /* ---- Kernels of the driver: the same for all optimizers (lib/Target/Gpu/driver.mlir). Their tables are made with the
  * plan and lie in device memory. */
@@ -126,27 +128,48 @@ typedef struct descent_device_product {
   double alpha, beta;
 } descent_device_product;
 
+/* A tensor map of one of the track's buffers, by which boxes of it are copied to workgroup memory: row-major, with the
+ * rows as they lie, and zeros beyond its ends. The buffer is no gradient, which lies elsewhere in each step. */
+typedef struct descent_device_map {
+  uint32_t buffer;
+  uint32_t box_rows, box_cols; /* in elements */
+  uint32_t swizzle;            /* bytes: 0, 32, 64 or 128 */
+} descent_device_map;
+
 /* A stage of all layers of a track; or all work on numbers from one such stage to the next. */
 typedef struct descent_device_launch {
   uint32_t kernel;         /* index into the program's kernels */
   uint32_t track, segment; /* a track's launches are sorted by segment, then as they run */
   uint32_t stage;          /* whose grid it has; UINT32_MAX: work on numbers. Layers of another alternative have no
                               tiles; their numbers are worked on, and nobody reads them */
-  uint32_t num_operands, reserved;
+  uint32_t num_operands, num_maps;
   const uint32_t *operands;
+  const descent_device_map *maps;
   const descent_device_product *product; /* null: only the kernel does this */
 } descent_device_launch;
 
+/* A kind of device that an image has code for. */
+typedef struct descent_device_chip {
+  uint32_t capability; /* its compute capability: 90 for 9.0 */
+  uint32_t is_forward; /* later ones run the code too; 0: this one alone */
+} descent_device_chip;
+
 struct descent_device_methods; /* lib/Runtime/Device/Device.h */
 
+/* Bumped whenever something in this file changes: tables and runtime are of one version. */
+enum { DESCENT_DEVICE_VERSION = 2 };
+
+/* Of one code path of an artifact: other chips may have other paths, with other kernels, launches and tiles. */
 typedef struct descent_device_program {
+  uint32_t version; /* DESCENT_DEVICE_VERSION */
+  uint32_t num_chips;
   const struct descent_device_methods *methods; /* descent_simulator_methods or descent_cuda_methods */
   uint32_t num_kernels, num_launches;
   const descent_device_kernel *kernels;
   const descent_device_launch *launches;
-  const void *image; /* CUDA: a fatbin for several chips; the simulator: null */
+  const void *image; /* CUDA: a fatbin for all of these chips; the simulator: null */
   uint64_t image_bytes;
-  const char *chips; /* "sm_80,sm_90a"; null for the simulator */
+  const descent_device_chip *chips; /* none for the simulator, where all programs run */
 } descent_device_program;
 
 #ifdef __cplusplus

@@ -96,7 +96,8 @@ Value TableReader::loadMemRef(Value buffer, MemRefType type) {
 
 namespace {
 /// The arguments of a kernel, in the order of device.h.
-enum Argument { Buffers, Slots, Grids, Ends, Operands, Present, Skip, Count, NumBuffers, NumSlots, NumArguments };
+enum Argument { Buffers, Slots, Grids, Ends, Operands, Present, Skip, Count, NumBuffers, NumSlots, Maps, NumArguments };
+static_assert(NumArguments == DESCENT_KERNEL_ARGUMENTS);
 
 /// Emits a kernel around what one tile or one layer takes.
 class KernelBuilder {
@@ -140,7 +141,7 @@ private:
 void KernelBuilder::createFunction(StringRef name) {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext()), i32 = b.getI32Type();
   SmallVector<Type> types(size_t(Count), pointer);
-  types.append({i32, i32, i32});
+  types.append({i32, i32, i32, pointer});
   kernel.function = gpu::GPUFuncOp::create(b, name, b.getFunctionType(types, {}));
   kernel.function.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr({int32_t(kernel.shape.threads), 1, 1}));
   kernel.function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());

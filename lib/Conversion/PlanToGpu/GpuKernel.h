@@ -2,6 +2,7 @@
 #ifndef DESCENT_LIB_CONVERSION_PLANTOGPU_GPUKERNEL_H
 #define DESCENT_LIB_CONVERSION_PLANTOGPU_GPUKERNEL_H
 
+#include "descent/Conversion/GpuKernels.h"
 #include "descent/Conversion/Kernels/IndexBuilder.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -13,7 +14,7 @@ namespace descent::plan {
 struct GpuShape {
   int64_t threads = 256;    // of a block, a power of two
   int64_t vectorBytes = 16; // of the widest access of a thread
-  bool tensorCores = true;  // which multiply factors in 16 bits
+  GpuProducts products = GpuProducts::Mma;
   static constexpr int64_t warp = 32;
 };
 

@@ -173,7 +173,7 @@ FailureOr<SmallVector<Value>> ProductTile::emit() {
 ProductShape descent::plan::getProductShape(ProductOp product, GpuShape device) {
   Type accumulator = product.getAccumulatorType(), lhs = product.getLhs().getType().getElementType();
   bool isNarrow = isa<BFloat16Type, Float16Type>(lhs) && lhs == product.getRhs().getType().getElementType();
-  if (device.tensorCores && isNarrow && accumulator.isF32())
+  if (device.products != GpuProducts::Fma && isNarrow && accumulator.isF32())
     return {true, 128, 128, 128, 64, accumulator, {128, 32, false, lhs}, {128, 32, !product.getTransposed(), lhs}};
   int64_t side = accumulator.isF64() ? 64 : 128;
   PanelShape panel = {side, 8, /*innerFirst=*/true, accumulator};

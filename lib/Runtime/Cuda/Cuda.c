@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const char write_kernel[] = "descent_write";
+enum { PORTABLE_CLUSTER = 8 };
 
 typedef struct cuda_device {
   descent_device base;
@@ -36,29 +37,49 @@ static int32_t leave(const cuda_device *device, int32_t code) {
   return code;
 }
 
-static int32_t find_ordinal(cuda_device *device, const descent_device_options *options, descent_error *error) {
+static int32_t find_ordinal(const descent_cuda_driver *driver, CUdevice *ordinal, const descent_device_options *options,
+                            descent_error *error) {
   const int wanted = options ? options->device : -1;
   CUcontext current = NULL;
-  if (wanted < 0 && device->driver.cuCtxGetCurrent(&current) == CUDA_SUCCESS && current)
-    return check(device, device->driver.cuCtxGetDevice(&device->ordinal), "asking for the thread's device", error);
+  if (wanted < 0 && driver->cuCtxGetCurrent(&current) == CUDA_SUCCESS && current)
+    return descent_cuda_check(driver, driver->cuCtxGetDevice(ordinal), "asking for the thread's device", error);
   char work[64];
   snprintf(work, sizeof(work), "looking for device %d", wanted < 0 ? 0 : wanted);
-  return check(device, device->driver.cuDeviceGet(&device->ordinal, wanted < 0 ? 0 : wanted), work, error);
+  return descent_cuda_check(driver, driver->cuDeviceGet(ordinal, wanted < 0 ? 0 : wanted), work, error);
 }
 
-static int get_attribute(const cuda_device *device, int attribute) {
+static int get_attribute(const descent_cuda_driver *driver, CUdevice ordinal, int attribute) {
   int value = 0;
-  device->driver.cuDeviceGetAttribute(&value, attribute, device->ordinal);
+  driver->cuDeviceGetAttribute(&value, attribute, ordinal);
   return value;
 }
 
-/* A library knows of code for other chips only, or of code that is too new for the driver. */
-static int32_t fail_to_load(const cuda_device *device, int result, const char *artifact, descent_error *error) {
-  char name[128] = "the device", work[512];
-  device->driver.cuDeviceGetName(name, sizeof(name), device->ordinal);
-  snprintf(work, sizeof(work), "loading the kernels of '%s', which are for %s, on %s (sm_%d%d)", artifact,
-           device->base.program->chips, name, get_attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR),
-           get_attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR));
+static descent_device_kind get_kind(const descent_cuda_driver *driver, CUdevice ordinal) {
+  descent_device_kind kind = {0, "a device"};
+  const int major = get_attribute(driver, ordinal, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+  kind.capability =
+      (uint32_t)(10 * major + get_attribute(driver, ordinal, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR));
+  driver->cuDeviceGetName(kind.name, sizeof(kind.name), ordinal);
+  return kind;
+}
+
+static int32_t cuda_identify(const descent_device_options *options, descent_device_kind *kind, descent_error *error) {
+  descent_cuda_driver driver;
+  CUdevice ordinal = 0;
+  int32_t code = descent_cuda_find_driver(&driver, error);
+  code = code ? code : find_ordinal(&driver, &ordinal, options, error);
+  if (!code)
+    *kind = get_kind(&driver, ordinal);
+  return code;
+}
+
+/* Code may be too new for the driver. */
+static int32_t fail_to_load(const cuda_device *device, int result, const descent_artifact *artifact,
+                            descent_error *error) {
+  const descent_device_kind kind = get_kind(&device->driver, device->ordinal);
+  char work[512];
+  snprintf(work, sizeof(work), "loading the kernels of '%s', which are for %s, on %s (sm_%u)", artifact->name,
+           artifact->target, kind.name, kind.capability);
   return check(device, result, work, error);
 }
 
@@ -68,21 +89,37 @@ static int32_t find_kernel(cuda_device *device, const char *name, CUkernel *kern
   return check(device, device->driver.cuLibraryGetKernel(kernel, device->library, name), work, error);
 }
 
-/* Kernels that want more than 48 KB of workgroup memory must ask for it. */
-static int32_t load_kernels(cuda_device *device, const char *artifact, descent_error *error) {
-  const descent_device_program *program = device->base.program;
+/* What a kernel must ask for before it is launched: more than 48 KB of workgroup memory, and clusters that not every
+ * device of its kind can run. */
+static int32_t prepare_kernel(const cuda_device *device, CUkernel kernel, const descent_device_kernel *shape,
+                              descent_error *error) {
+  const descent_cuda_driver *driver = &device->driver;
+  char work[256];
+  snprintf(work, sizeof(work), "asking for %u bytes of workgroup memory for the kernel '%s'", shape->dynamic_bytes,
+           shape->name);
+  int result = CUDA_SUCCESS;
+  if (shape->dynamic_bytes > 0)
+    result = driver->cuKernelSetAttribute(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, (int)shape->dynamic_bytes,
+                                          kernel, device->ordinal);
+  if (result != CUDA_SUCCESS || shape->cluster <= PORTABLE_CLUSTER)
+    return check(device, result, work, error);
+  snprintf(work, sizeof(work), "asking for clusters of %u blocks for the kernel '%s'", shape->cluster, shape->name);
+  return check(
+      device,
+      driver->cuKernelSetAttribute(CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1, kernel, device->ordinal),
+      work, error);
+}
+
+static int32_t load_kernels(cuda_device *device, const descent_artifact *artifact, descent_error *error) {
+  const descent_device_program *program = artifact->device;
   int result = device->driver.cuLibraryLoadData(&device->library, program->image, NULL, NULL, 0, NULL, NULL, 0);
   if (result != CUDA_SUCCESS)
     return fail_to_load(device, result, artifact, error);
   int32_t code = find_kernel(device, write_kernel, &device->writes, error);
   for (uint32_t i = 0; i < program->num_kernels && !code; ++i) {
-    const int bytes = (int)program->kernels[i].dynamic_bytes;
     code = find_kernel(device, program->kernels[i].name, &device->kernels[i], error);
-    if (!code && bytes > 0)
-      code = check(device,
-                   device->driver.cuKernelSetAttribute(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes,
-                                                       device->kernels[i], device->ordinal),
-                   "asking for workgroup memory", error);
+    if (!code)
+      code = prepare_kernel(device, device->kernels[i], &program->kernels[i], error);
   }
   return code;
 }
@@ -101,13 +138,13 @@ static void cuda_close(descent_device *base) {
   free(device);
 }
 
-static int32_t open_device(cuda_device *device, const char *artifact, const descent_device_options *options,
+static int32_t open_device(cuda_device *device, const descent_artifact *artifact, const descent_device_options *options,
                            descent_error *error) {
   device->kernels = calloc(device->base.program->num_kernels + 1, sizeof(CUkernel));
   if (!device->kernels)
     return descent_fail(error, DESCENT_OUT_OF_MEMORY, "no memory for the device's table of kernels");
   int32_t code = descent_cuda_find_driver(&device->driver, error);
-  code = code ? code : find_ordinal(device, options, error);
+  code = code ? code : find_ordinal(&device->driver, &device->ordinal, options, error);
   if (code)
     return code;
   int result = device->driver.cuDevicePrimaryCtxRetain(&device->context, device->ordinal);
@@ -125,7 +162,7 @@ static int32_t cuda_open(const descent_artifact *artifact, const descent_device_
     return descent_fail(error, DESCENT_OUT_OF_MEMORY, "no memory for the device");
   device->base.methods = &descent_cuda_methods;
   device->base.program = artifact->device;
-  int32_t code = open_device(device, artifact->name, options, error);
+  int32_t code = open_device(device, artifact, options, error);
   if (code)
     cuda_close(&device->base);
   else
@@ -134,7 +171,7 @@ static int32_t cuda_open(const descent_artifact *artifact, const descent_device_
 }
 
 static int64_t cuda_processors(const descent_device *base) {
-  return get_attribute(as_cuda(base), CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  return get_attribute(&as_cuda(base)->driver, as_cuda(base)->ordinal, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
 }
 
 static int32_t cuda_allocate(descent_device *base, int64_t bytes, void **memory, descent_error *error) {
@@ -180,6 +217,26 @@ static int32_t cuda_admit(descent_device *base, const descent_box *box, descent_
 static void cuda_dismiss(descent_device *device, const descent_box *box) {
   (void)device;
   (void)box;
+}
+
+/* Entries are told apart by their size alone: they are copied, and zeros have no bits in any type. */
+static int32_t cuda_make_map(descent_device *base, const descent_device_matrix *matrix, void *map,
+                             descent_error *error) {
+  const cuda_device *device = as_cuda(base);
+  const uint64_t extents[] = {(uint64_t)matrix->cols, (uint64_t)matrix->rows}, stride = (uint64_t)matrix->row_bytes;
+  const uint32_t box[] = {matrix->box_cols, matrix->box_rows}, steps[] = {1, 1};
+  int type = CU_TENSOR_MAP_DATA_TYPE_UINT8, swizzle = CU_TENSOR_MAP_SWIZZLE_NONE;
+  while (type < CU_TENSOR_MAP_DATA_TYPE_UINT32 && 1u << type < matrix->element_bytes)
+    ++type;
+  while (swizzle < CU_TENSOR_MAP_SWIZZLE_128B && 16u << swizzle < matrix->swizzle)
+    ++swizzle;
+  int32_t code = enter(device, error);
+  if (code)
+    return code;
+  int result = device->driver.cuTensorMapEncodeTiled(map, type, 2, matrix->data, extents, &stride, box, steps,
+                                                     CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
+                                                     CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_OOB_FILL_NONE);
+  return leave(device, check(device, result, "gets no tensor map", error));
 }
 
 static int32_t cuda_upload(descent_device *base, void *to, const void *from, int64_t bytes, descent_error *error) {
@@ -269,6 +326,7 @@ static int32_t cuda_write(descent_device *base, void *stream, void *to, const ui
 
 const descent_device_methods descent_cuda_methods = {
     .name = "cuda",
+    .identify = cuda_identify,
     .open = cuda_open,
     .close = cuda_close,
     .processors = cuda_processors,
@@ -276,6 +334,7 @@ const descent_device_methods descent_cuda_methods = {
     .release = cuda_release,
     .admit = cuda_admit,
     .dismiss = cuda_dismiss,
+    .make_map = cuda_make_map,
     .upload = cuda_upload,
     .download = cuda_download,
     .write = cuda_write,

@@ -28,11 +28,25 @@ enum {
   CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75,
   CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = 76,
   CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES = 8,
+  CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED = 14,
   CU_POINTER_ATTRIBUTE_MEMORY_TYPE = 2,
   CU_POINTER_ATTRIBUTE_IS_MANAGED = 8,
   CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL = 9,
   CU_MEMORYTYPE_DEVICE = 2,
   CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION = 4
+};
+
+enum {
+  CU_TENSOR_MAP_DATA_TYPE_UINT8 = 0,
+  CU_TENSOR_MAP_DATA_TYPE_UINT16 = 1,
+  CU_TENSOR_MAP_DATA_TYPE_UINT32 = 2,
+  CU_TENSOR_MAP_INTERLEAVE_NONE = 0,
+  CU_TENSOR_MAP_SWIZZLE_NONE = 0,
+  CU_TENSOR_MAP_SWIZZLE_32B = 1,
+  CU_TENSOR_MAP_SWIZZLE_64B = 2,
+  CU_TENSOR_MAP_SWIZZLE_128B = 3,
+  CU_TENSOR_MAP_L2_PROMOTION_L2_128B = 2,
+  CU_TENSOR_MAP_OOB_FILL_NONE = 0
 };
 
 typedef struct CUlaunchAttribute {
@@ -84,6 +98,9 @@ typedef struct CUlaunchConfig {
            (CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream))                                          \
   FUNCTION(cuStreamSynchronize, "cuStreamSynchronize", (CUstream stream))                                              \
   FUNCTION(cuPointerGetAttribute, "cuPointerGetAttribute", (void *value, int attribute, CUdeviceptr address))          \
+  FUNCTION(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                           \
+           (void *map, int type, uint32_t rank, void *data, const uint64_t *extents, const uint64_t *strides,          \
+            const uint32_t *box, const uint32_t *steps, int interleave, int swizzle, int promotion, int fill))         \
   FUNCTION(cuLaunchKernelEx, "cuLaunchKernelEx",                                                                       \
            (const CUlaunchConfig *config, CUkernel kernel, void **arguments, void **extra))
 

@@ -14,6 +14,20 @@ typedef struct descent_device_call {
   uint32_t kernel, num_arguments;
 } descent_device_call;
 
+/* A device before it is opened. */
+typedef struct descent_device_kind {
+  uint32_t capability; /* its compute capability: 90 for 9.0; 0: of the simulator */
+  char name[128];
+} descent_device_kind;
+
+/* A matrix in device memory, which kernels copy boxes of. Its address and, of more than one row, the bytes from row to
+ * row are multiples of 16. */
+typedef struct descent_device_matrix {
+  void *data;
+  int64_t rows, cols, row_bytes;
+  uint32_t element_bytes, box_rows, box_cols, swizzle; /* as in descent_device_map */
+} descent_device_matrix;
+
 /* A device with an artifact's kernels, opened for one plan. Each implementation begins its own struct with this one. */
 typedef struct descent_device {
   const struct descent_device_methods *methods;
@@ -25,8 +39,10 @@ typedef struct descent_device {
 typedef struct descent_device_methods {
   const char *name; /* "simulator", "cuda" */
 
-  /* The first use of the device: the driver is looked for, kernels are loaded. `options` may be null. On failure there
-   * is no device to close. */
+  /* The first use of the device: the driver is looked for. `options` may be null. */
+  int32_t (*identify)(const descent_device_options *options, descent_device_kind *kind, descent_error *error);
+
+  /* Loads the kernels of one of an artifact's code paths. On failure there is no device to close. */
   int32_t (*open)(const descent_artifact *artifact, const descent_device_options *options, descent_device **device,
                   descent_error *error);
   void (*close)(descent_device *device);
@@ -42,6 +58,9 @@ typedef struct descent_device_methods {
    * message says what is wrong with an address, the caller which tensor it is. */
   int32_t (*admit)(descent_device *device, const descent_box *box, descent_error *error);
   void (*dismiss)(descent_device *device, const descent_box *box);
+
+  /* DESCENT_MAP_BYTES of the host's memory, aligned to 64, become the matrix's tensor map. */
+  int32_t (*make_map)(descent_device *device, const descent_device_matrix *matrix, void *map, descent_error *error);
 
   /* Between host and device memory. */
   int32_t (*upload)(descent_device *device, void *to, const void *from, int64_t bytes, descent_error *error);

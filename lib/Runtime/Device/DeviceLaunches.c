@@ -88,6 +88,8 @@ static void add_launch(descent_plan *plan, uint32_t index, const descent_device_
   pass_number(item, wave->count);
   pass_number(item, track->num_buffers);
   pass_number(item, track->num_slots);
+  const int64_t map = device->launches[index].first_map + wave->first * launch->num_maps;
+  pass_pointer(item, launch->num_maps > 0 ? descent_record_address(device, TABLE_MAPS, map) : NULL);
 }
 
 /* Waves have the same scratch one after the other, so that each ends before the next begins. */

@@ -10,6 +10,8 @@
 /* Scratch that layers take in turn: large enough to keep a device busy, small beside its memory. */
 static const int64_t usual_workspace_bytes = INT64_C(256) << 20;
 
+enum { TABLE_ALIGNMENT = 256 };
+
 static const size_t record_sizes[NUM_TABLES] = {
     [TABLE_SLOTS] = sizeof(double),
     [TABLE_BUFFERS] = sizeof(descent_buffer),
@@ -17,6 +19,7 @@ static const size_t record_sizes[NUM_TABLES] = {
     [TABLE_GRIDS] = sizeof(descent_device_grid),
     [TABLE_ENDS] = sizeof(int64_t),
     [TABLE_OPERANDS] = sizeof(uint32_t),
+    [TABLE_MAPS] = DESCENT_MAP_BYTES,
     [TABLE_GRADIENTS] = sizeof(descent_device_gradient),
     [TABLE_LOADS] = sizeof(descent_device_load),
     [TABLE_KEYS] = sizeof(descent_device_key),
@@ -32,7 +35,7 @@ static const size_t record_sizes[NUM_TABLES] = {
     [TABLE_RESULT] = sizeof(descent_result),
     [TABLE_REPORTS] = sizeof(double),
 };
-_Static_assert(sizeof(descent_device_grid) <= sizeof(((descent_device_plan *)0)->any_record), "the largest record");
+_Static_assert(DESCENT_MAP_BYTES <= sizeof(((descent_device_plan *)0)->any_record), "the largest record");
 
 static int32_t out_of_memory(descent_error *error) {
   return descent_fail(error, DESCENT_OUT_OF_MEMORY, "no memory for the plan's tables");
@@ -116,21 +119,23 @@ static bool lay_out_tables(descent_device_plan *device) {
     table->count = table->used;
     table->offset = device->block_bytes;
     if (table->count > INT32_MAX || __builtin_mul_overflow(table->count, (int64_t)table->size, &bytes) ||
-        __builtin_add_overflow(device->block_bytes, bytes + 256, &device->block_bytes))
+        __builtin_add_overflow(device->block_bytes, bytes + TABLE_ALIGNMENT, &device->block_bytes))
       return false;
-    device->block_bytes = device->block_bytes / 256 * 256;
+    device->block_bytes = device->block_bytes / TABLE_ALIGNMENT * TABLE_ALIGNMENT;
   }
   return true;
 }
 
 int32_t descent_device_upload_tables(descent_plan *plan, descent_error *error) {
   descent_device_plan *device = plan->device;
-  device->staged = calloc(1, (size_t)device->block_bytes);
+  device->staged = aligned_alloc(TABLE_ALIGNMENT, (size_t)device->block_bytes);
   if (!device->staged)
     return out_of_memory(error);
+  memset(device->staged, 0, (size_t)device->block_bytes);
   descent_fill_tables(plan);
-  const int32_t code =
-      device->device->methods->upload(device->device, device->block, device->staged, device->block_bytes, error);
+  int32_t code = descent_device_make_maps(plan, error);
+  if (code == DESCENT_OK)
+    code = device->device->methods->upload(device->device, device->block, device->staged, device->block_bytes, error);
   free(device->staged);
   device->staged = NULL;
   return code;
@@ -221,30 +226,6 @@ void descent_device_dismiss(descent_plan *plan) {
 
 /* ---- The plan ---- */
 
-/* Options as this version knows them: null means every default, and older programs have a shorter struct. */
-static int32_t read_options(const descent_device_options *given, descent_device_options *options,
-                            descent_error *error) {
-  *options = (descent_device_options){.size = sizeof(descent_device_options), .device = -1};
-  if (!given)
-    return DESCENT_OK;
-  if (given->size != sizeof(descent_device_options) && given->size != offsetof(descent_device_options, products))
-    return descent_fail(error, DESCENT_WRONG_ABI,
-                        "the plan's device options have size %" PRIu64 ", but this version wants %zu; set `size`",
-                        given->size, sizeof(descent_device_options));
-  memcpy(options, given, given->size);
-  if (options->workspace_bytes < 0)
-    return descent_fail(error, DESCENT_INVALID_ARGUMENT,
-                        "the plan's device options ask for a workspace of %" PRId64
-                        " bytes, but it has 0 (as much as is useful) or more",
-                        options->workspace_bytes);
-  if (options->products > DESCENT_PRODUCTS_LIBRARY)
-    return descent_fail(error, DESCENT_INVALID_ARGUMENT,
-                        "the plan's device options say %" PRIu32
-                        " for products, but they are 0 (auto), 1 (own kernels) or 2 (the library)",
-                        options->products);
-  return DESCENT_OK;
-}
-
 /* What driver.mlir knows of states: numbers a layer are f64, their counts i64. */
 static int32_t check_layer_states(const descent_artifact *artifact, descent_error *error) {
   for (uint32_t t = 0; t < artifact->num_groups; ++t) {
@@ -280,7 +261,7 @@ static int32_t make_workspace(descent_plan *plan, const descent_device_options *
 int32_t descent_device_plan_create(descent_plan *plan, const descent_device_options *given, descent_error *error) {
   descent_device_options all;
   const descent_device_options *options = &all;
-  int32_t code = read_options(given, &all, error);
+  int32_t code = descent_read_device_options(given, &all, error);
   if (code == DESCENT_OK)
     code = check_layer_states(plan->artifact, error);
   if (code != DESCENT_OK)

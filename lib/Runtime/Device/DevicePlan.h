@@ -36,6 +36,7 @@ typedef union descent_device_argument {
 } descent_device_argument;
 
 enum { MOST_ARGUMENTS = 12 };
+_Static_assert(MOST_ARGUMENTS >= DESCENT_KERNEL_ARGUMENTS, "a kernel of a stage has that many");
 
 /* One launch of a step. */
 typedef struct descent_device_item {
@@ -51,6 +52,7 @@ typedef enum descent_table_kind {
   TABLE_GRIDS,    /* descent_device_grid, [launch with a grid][layer] */
   TABLE_ENDS,     /* int64_t, likewise */
   TABLE_OPERANDS, /* uint32_t, [launch][operand] */
+  TABLE_MAPS,     /* [launch][layer][map] */
   TABLE_GRADIENTS,
   TABLE_LOADS,
   TABLE_KEYS,
@@ -70,7 +72,7 @@ typedef enum descent_table_kind {
 
 /* Where the records of one launch of the program begin. */
 typedef struct descent_launch_records {
-  int64_t first_operand, first_grid; /* ends begin where grids do */
+  int64_t first_operand, first_grid, first_map; /* ends begin where grids do */
 } descent_launch_records;
 
 typedef struct descent_device_plan {
@@ -89,7 +91,7 @@ typedef struct descent_device_plan {
   int64_t num_items;
 
   /* What is written to while records and launches are only counted. */
-  uint64_t any_record[8];
+  uint64_t any_record[DESCENT_MAP_BYTES / 8];
   descent_device_item any_item;
 } descent_device_plan;
 
@@ -103,6 +105,19 @@ int32_t descent_device_admit(descent_plan *plan, descent_error *error);
 void descent_device_dismiss(descent_plan *plan);
 int32_t descent_device_admit_tensor(descent_plan *plan, const descent_tensor *tensor, int64_t entry,
                                     descent_error *error);
+
+/* DevicePaths.c: the plan's device options as this version knows them; null means every default. */
+int32_t descent_read_device_options(const descent_device_options *given, descent_device_options *options,
+                                    descent_error *error);
+
+/* DevicePaths.c: the code path for the device that the options choose; with a target, that path if the device can run
+ * it. DESCENT_NO_DEVICE when there is none. */
+int32_t descent_device_choose_path(const descent_artifact *artifact, const char *target,
+                                   const descent_device_options *given, const descent_artifact **chosen,
+                                   descent_error *error);
+
+/* DeviceMaps.c: fills in the staged tensor maps, of buffers that are bound. */
+int32_t descent_device_make_maps(descent_plan *plan, descent_error *error);
 
 /* DevicePlan.c: after the plan's buffers were bound anew. */
 int32_t descent_device_upload_tables(descent_plan *plan, descent_error *error);

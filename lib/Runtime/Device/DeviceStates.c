@@ -71,12 +71,15 @@ static int32_t write_states(const state_writer *writer, const descent_artifact *
 
 int32_t descent_device_states_init(const descent_artifact *artifact, const descent_layer *layers, int64_t count,
                                    descent_error *error) {
+  const descent_artifact *path = artifact;
+  int32_t code = descent_device_choose_path(artifact, NULL, NULL, &path, error);
+  if (code != DESCENT_OK)
+    return code;
   state_writer writer = {NULL, malloc(PIECE * sizeof(double)), malloc(PIECE * sizeof(double))};
-  int32_t code = DESCENT_OK;
   if (!writer.weights || !writer.states)
     code = descent_fail(error, DESCENT_OUT_OF_MEMORY, "no memory to make states in");
   else
-    code = artifact->device->methods->open(artifact, NULL, &writer.device, error);
+    code = path->device->methods->open(path, NULL, &writer.device, error);
   for (int64_t i = 0; i < count && code == DESCENT_OK; ++i)
     code = write_states(&writer, artifact, &layers[i], error);
   if (writer.device)

@@ -245,11 +245,13 @@ static void take_launches(descent_plan *plan) {
   for (uint32_t i = 0; i < program->num_launches; ++i) {
     const descent_device_launch *launch = &program->launches[i];
     plan->device->launches[i] =
-        (descent_launch_records){plan->device->tables[TABLE_OPERANDS].used, plan->device->tables[TABLE_GRIDS].used};
+        (descent_launch_records){plan->device->tables[TABLE_OPERANDS].used, plan->device->tables[TABLE_GRIDS].used,
+                                 plan->device->tables[TABLE_MAPS].used};
     for (uint32_t o = 0; o < launch->num_operands; ++o)
       *(uint32_t *)descent_take_record(plan->device, TABLE_OPERANDS) = launch->operands[o];
     if (launch->stage != UINT32_MAX)
       take_grids(plan, launch);
+    take_records(plan->device, TABLE_MAPS, plan->device->tracks[launch->track].num_layers * launch->num_maps);
   }
 }
 

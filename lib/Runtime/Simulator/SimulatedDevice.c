@@ -1,6 +1,8 @@
 /* The simulator as a device: its memory is the host's, and a stream is the order of the calls. */
 #include "Simulator.h"
 
+#include "TensorMap.h"
+
 #include "../Device/Device.h"
 #include "../Errors.h"
 
@@ -57,6 +59,13 @@ static int32_t open_device(const descent_artifact *artifact, const descent_devic
   return DESCENT_OK;
 }
 
+static int32_t identify(const descent_device_options *options, descent_device_kind *kind, descent_error *error) {
+  (void)options;
+  (void)error;
+  *kind = (descent_device_kind){0, "the simulator"};
+  return DESCENT_OK;
+}
+
 static int64_t count_processors(const descent_device *device) {
   (void)device;
   return PROCESSORS;
@@ -108,6 +117,23 @@ static void dismiss(descent_device *device, const descent_box *box) {
   mark_box(device, box, DESCENT_SIM_NOTHING, NULL);
 }
 
+static int32_t make_map(descent_device *device, const descent_device_matrix *matrix, void *map, descent_error *error) {
+  (void)device;
+  descent_sim_tensor_map made = {.data = matrix->data,
+                                 .rows = matrix->rows,
+                                 .cols = matrix->cols,
+                                 .row_bytes = matrix->row_bytes,
+                                 .element_bytes = matrix->element_bytes,
+                                 .box_rows = matrix->box_rows,
+                                 .box_cols = matrix->box_cols,
+                                 .swizzle = matrix->swizzle};
+  const char *fault = descent_sim_seal_map(&made);
+  if (fault)
+    return descent_fail(error, DESCENT_INVALID_LAYER, "gets no tensor map: %s", fault);
+  memcpy(map, &made, sizeof(made));
+  return DESCENT_OK;
+}
+
 static int32_t upload(descent_device *device, void *to, const void *from, int64_t bytes, descent_error *error) {
   memcpy(to, from, (size_t)bytes);
   return mark(device, to, bytes, DESCENT_SIM_DATA, error);
@@ -155,6 +181,7 @@ static int32_t launch(descent_device *device, void *stream, const descent_device
 
 const descent_device_methods descent_simulator_methods = {
     .name = "simulator",
+    .identify = identify,
     .open = open_device,
     .close = close_device,
     .processors = count_processors,
@@ -162,6 +189,7 @@ const descent_device_methods descent_simulator_methods = {
     .release = release,
     .admit = admit,
     .dismiss = dismiss,
+    .make_map = make_map,
     .upload = upload,
     .download = download,
     .write = write_words,

@@ -7,16 +7,18 @@ using namespace descent;
 
 // Sizes are those of the CUDA programming guide's table of compute capabilities; multiprocessors those of A100, H100
 // and B200. A thousand threads with four vectors each on their way keep more bytes in flight than memory delivers in
-// the time that one takes. The simulator stands for the widest of the chips.
+// the time that one takes. The simulator has the kernels that all chips run, or those of one that has its own.
 static constexpr GpuTarget targets[] = {
     {"cuda:sm_100a", "sm_100a", "+ptx86", /*vectorBytes=*/16, /*threads=*/256, /*residentThreads=*/1024,
      /*registers=*/65536, /*maxThreads=*/2048, /*workgroupBytes=*/232448, /*multiprocessors=*/148},
     {"cuda:sm_90a", "sm_90a", "+ptx80", /*vectorBytes=*/16, /*threads=*/256, /*residentThreads=*/1024,
-     /*registers=*/65536, /*maxThreads=*/2048, /*workgroupBytes=*/232448, /*multiprocessors=*/132},
+     /*registers=*/65536, /*maxThreads=*/2048, /*workgroupBytes=*/232448, /*multiprocessors=*/132, GpuProducts::Wgmma},
     {"cuda:sm_80", "sm_80", "+ptx70", /*vectorBytes=*/16, /*threads=*/256, /*residentThreads=*/1024,
      /*registers=*/65536, /*maxThreads=*/2048, /*workgroupBytes=*/166912, /*multiprocessors=*/108},
     {"simulator", "", "", /*vectorBytes=*/16, /*threads=*/256, /*residentThreads=*/1024, /*registers=*/65536,
      /*maxThreads=*/2048, /*workgroupBytes=*/166912, /*multiprocessors=*/4},
+    {"simulator:sm_90a", "", "", /*vectorBytes=*/16, /*threads=*/256, /*residentThreads=*/1024, /*registers=*/65536,
+     /*maxThreads=*/2048, /*workgroupBytes=*/232448, /*multiprocessors=*/4, GpuProducts::Wgmma},
 };
 
 llvm::ArrayRef<GpuTarget> descent::getGpuTargets() { return targets; }
@@ -26,8 +28,15 @@ unsigned GpuTarget::getResidentBlocks(unsigned blockThreads, unsigned threadRegi
   return std::max(blockBytes ? std::min(blocks, workgroupBytes / blockBytes) : blocks, 1u);
 }
 
+unsigned GpuTarget::getCapability() const {
+  unsigned capability = 0;
+  chip.drop_front(std::min(chip.find_first_of("0123456789"), chip.size())).consumeInteger(10, capability);
+  return capability;
+}
+
 bool descent::isGpuTarget(llvm::StringRef name) {
-  return name == "cuda" || name.starts_with("cuda:") || name == "simulator";
+  auto [kind, chips] = name.split(':');
+  return kind == "cuda" || kind == "simulator";
 }
 
 std::optional<GpuTarget> descent::findGpuTarget(llvm::StringRef name) {

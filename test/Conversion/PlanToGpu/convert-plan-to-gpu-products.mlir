@@ -1,5 +1,5 @@
 // RUN: descent-opt %s -split-input-file -convert-plan-to-gpu | FileCheck %s
-// RUN: descent-opt %s -split-input-file -convert-plan-to-gpu=tensor-cores=false | FileCheck %s --check-prefix=PLAIN
+// RUN: descent-opt %s -split-input-file -convert-plan-to-gpu=products=fma | FileCheck %s --check-prefix=PLAIN
 
 // Threads load panels into registers, store them to the block's memory and multiply them there, a panel behind. Sums
 // take the panels' place, for an epilogue that reads and writes vectors.

@@ -20,7 +20,7 @@ plan.program @entries segments 1 {
 // CHECK: plan.sweep {{.*}} {plan.kernel = @kernels::@t_0_sweep, plan.tile = array<i64: 8192, 8192, 0, 0, 1>}
 // CHECK: gpu.module @kernels
 // CHECK-LABEL: gpu.func @t_0_sweep
-// CHECK-SAME: i32) kernel
+// CHECK-SAME: i32, %arg10: !llvm.ptr) kernel
 // CHECK-SAME: known_block_size = array<i32: 256, 1, 1>
 // No block begins a step that is skipped; blocks take tiles in turn, of layers that are there.
 // CHECK: scf.if

@@ -48,5 +48,7 @@ plan.program @tiny segments 2 {
 
 // CUDA-DAG: llvm.mlir.global external hidden constant @descent_cuda_methods() {{.*}} : i8
 // CUDA-DAG: llvm.mlir.global internal constant @tiny_image("kernels of two chips") {{.*}}alignment = 16
-// CUDA-DAG: "sm_80,sm_90a\00"
+// CUDA-DAG: "cuda:sm_80,sm_90a\00"
+// The newest chip comes first; 8.0's code runs on later ones, too.
+// CUDA-DAG: llvm.mlir.global internal constant @tiny_chips() {{.*}} : !llvm.array<2 x struct<(i32, i32)>>
 // CUDA-NOT: _simulated

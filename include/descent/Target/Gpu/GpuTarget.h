@@ -2,6 +2,8 @@
 #ifndef DESCENT_TARGET_GPU_GPUTARGET_H
 #define DESCENT_TARGET_GPU_GPUTARGET_H
 
+#include "descent/Conversion/GpuKernels.h"
+
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/StringRef.h"
 
@@ -9,7 +11,7 @@ namespace descent {
 
 /// One kind of device. Adding one is a record in GpuTarget.cpp.
 struct GpuTarget {
-  llvm::StringRef name;     // as users write it: "cuda:sm_90a", "simulator"
+  llvm::StringRef name;     // as users write it: "cuda:sm_90a", "simulator", "simulator:sm_90a"
   llvm::StringRef chip;     // of LLVM and the assembler: "sm_90a"; none for the simulator
   llvm::StringRef features; // of LLVM: the oldest language of kernels that knows the chip, as "+ptx80"
   unsigned vectorBytes;     // that a thread accesses at once
@@ -19,12 +21,15 @@ struct GpuTarget {
   unsigned maxThreads;      // that a multiprocessor holds
   unsigned workgroupBytes;  // of memory that a block's threads share, at most
   unsigned multiprocessors; // that costs are estimated for
+  GpuProducts products = GpuProducts::Mma;
 
   /// The registers of a thread in kernels that wait for memory; a kernel that computes says what it needs.
   unsigned getRegisterBudget() const { return registers / residentThreads; }
   /// How many blocks a multiprocessor holds of a kernel with so many threads a block, registers a thread and bytes of
   /// workgroup memory a block.
   unsigned getResidentBlocks(unsigned blockThreads, unsigned threadRegisters, unsigned blockBytes) const;
+  /// The compute capability: 90 for 9.0; 0 for the simulator.
+  unsigned getCapability() const;
   /// Whether the chip's kernels run on later ones too, once assembled there: not if they may use what only it has.
   bool isForward() const { return !chip.empty() && !chip.ends_with("a"); }
 };
@@ -32,7 +37,7 @@ struct GpuTarget {
 /// All of them; those of one kind together, the newest first.
 llvm::ArrayRef<GpuTarget> getGpuTargets();
 
-/// Whether the name asks for a device at all: "cuda", "cuda:..." or "simulator".
+/// Whether the name asks for a device at all: "cuda", "simulator", or one of these and chips.
 bool isGpuTarget(llvm::StringRef name);
 
 /// The target of that name. Nothing if there is none.

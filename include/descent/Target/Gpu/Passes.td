@@ -24,13 +24,24 @@ def GpuEmitArtifact : Pass<"gpu-emit-artifact", "::mlir::ModuleOp"> {
     Requires a kernel for every stage and those of the driver (`convert-plan-to-gpu`, `gpu-add-driver`); for CUDA, the
     compiled kernels in the module's attribute `descent.image`. Emits the tables of artifact.h and device.h as
     internal constants, and the exported functions `<program>_step` and so on, which call the step driver with its
-    tables. For the simulator, kernels are functions `<kernel>_simulated` that are declared. Guarantees the layout of
-    these headers on 64-bit machines. Erases the programs and the `gpu.module`. Fails on an unknown target and on a
-    stage without a kernel.
+    tables. For the simulator, kernels are functions `<kernel>_simulated` that are declared. Where kernels differ from
+    chip to chip, an artifact has several code paths, each from a module of its own: the exported functions are the
+    first one's, and its tables declare `<program>_path1_artifact`, the next one's.
+
+    How a kernel runs is told by its `known_block_size` and the attributes `plan.dynamic_bytes`, `plan.cluster` and
+    `plan.blocks_per_processor`. Of `plan.maps`, an array, each element is a tensor map of a product's factor: the
+    factor (0 the left one, 1 the right one), rows and columns of a box, and the bytes of its swizzle.
+
+    Guarantees the layout of these headers on 64-bit machines. Erases the programs and the `gpu.module`. Fails on an
+    unknown target, on a stage without a kernel, and on tensor maps that no device can make: of what is no factor, of
+    boxes with more than 256 rows or columns, with a row that is no multiple of 16 bytes or longer than its swizzle, and
+    of the gradient, which each step may bring elsewhere.
   }];
   let options = [
     Option<"target", "target", "std::string", "\"simulator\"", "the devices that the kernels are for">,
-    Option<"features", "features", "std::string", "\"\"", "instruction sets of the processor that the simulator needs">
+    Option<"features", "features", "std::string", "\"\"", "instruction sets of the processor that the simulator needs">,
+    Option<"paths", "paths", "std::string", "\"\"",
+           "the targets of all of the artifact's code paths, joined by '+'; without any, this one alone">
   ];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
