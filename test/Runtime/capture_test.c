@@ -20,7 +20,6 @@ static void set_up(void) {
   program = *artifact.device;
   program.methods = &descent_cuda_methods;
   program.image = "";
-  program.chips = "sm_80";
   artifact.device = &program;
   fake_cuda = (fake_cuda_state){.version = 12000};
   error = (descent_error){.size = sizeof(error)};
