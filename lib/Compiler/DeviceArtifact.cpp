@@ -1,4 +1,5 @@
 // Artifacts whose kernels run on a device, or in the simulator of one.
+#include "DevicePaths.h"
 #include "Devices.h"
 #include "Outputs.h"
 
@@ -6,7 +7,6 @@
 #include "descent/Target/Artifact/Artifact.h"
 #include "descent/Target/Cpu/Cpu.h"
 #include "descent/Target/Cuda/Cuda.h"
-#include "descent/Target/Gpu/Gpu.h"
 #include "descent/Target/Gpu/Passes.h"
 #include "descent/Target/Simulator/Simulator.h"
 
@@ -15,36 +15,16 @@
 using namespace mlir;
 using namespace descent;
 
-namespace {
-/// What an artifact is compiled for: devices, and the processor beside them, which runs the entry points and the
-/// simulator's kernels.
-struct DeviceTargets {
-  SmallVector<GpuTarget> devices;
-  CpuTarget host;
-
-  bool isSimulator() const { return devices.front().chip.empty(); }
-  /// "cuda:sm_90a,sm_80", whichever way they were asked for.
-  std::string getName() const;
-};
-} // namespace
-
-std::string DeviceTargets::getName() const {
-  if (isSimulator())
-    return devices.front().name.str();
-  auto chips = llvm::map_range(devices, [](const GpuTarget &device) { return device.chip; });
-  return "cuda:" + llvm::join(chips, ",");
-}
-
-/// The host is the least processor of this kind; the simulator's multiplies and adds with one rounding, as devices do.
-static FailureOr<DeviceTargets> getTargets(Location location, const CompileOptions &options) {
-  DeviceTargets targets{findGpuTargets(options.target), CpuTarget()};
+/// The processor beside a device, which runs the entry points and the simulator's kernels: the least of this kind; the
+/// simulator's multiplies and adds with one rounding, as devices do.
+static FailureOr<CpuTarget> getHost(Location location, bool isSimulator) {
   for (const CpuTarget &host : llvm::reverse(getCpuTargets())) {
-    if (!runsOnThisArchitecture(host) || (targets.isSimulator() && !host.hasFma))
+    if (!runsOnThisArchitecture(host) || (isSimulator && !host.hasFma))
       continue;
-    targets.host = host;
-    if (!targets.isSimulator())
-      targets.host.features = ""; // the entry points run on any
-    return targets;
+    CpuTarget found = host;
+    if (!isSimulator)
+      found.features = ""; // the entry points run on any
+    return found;
   }
   return emitError(location, "knows no processor of this machine's architecture");
 }
@@ -60,9 +40,9 @@ static LogicalResult lowerSimulatedKernels(ModuleOp module, const CpuTarget &hos
   return passes.run(module);
 }
 
-/// Moves the simulator's kernels to the tables, which declare them.
-static void merge(ModuleOp tables, ModuleOp kernels) {
-  for (Operation &op : llvm::make_early_inc_range(*kernels.getBody())) {
+/// Moves what one module defines to another, which may declare it.
+static void merge(ModuleOp tables, ModuleOp others) {
+  for (Operation &op : llvm::make_early_inc_range(*others.getBody())) {
     if (auto symbol = dyn_cast<SymbolOpInterface>(op))
       if (Operation *declared = tables.lookupSymbol(symbol.getNameAttr()))
         declared->erase();
@@ -73,67 +53,80 @@ static void merge(ModuleOp tables, ModuleOp kernels) {
 }
 
 /// Keeps the kernels for CUDA's chips in the module's attribute.
-static LogicalResult attachImage(ModuleOp module, const DeviceTargets &targets, const CompileOptions &options) {
+static LogicalResult attachImage(DevicePath &path, const CompileOptions &options) {
   CudaImage image;
-  if (failed(emitFatbin(module, CudaOptions{targets.devices, options.cuda}, image)))
+  if (failed(emitFatbin(*path.module, CudaOptions{path.devices, options.cuda}, image)))
     return failure();
   StringRef bytes(image.bytes.data(), image.bytes.size());
-  module->setAttr(kDeviceImage, StringAttr::get(module.getContext(), bytes));
+  path.module.get()->setAttr(kDeviceImage, StringAttr::get(path.module->getContext(), bytes));
   return success();
 }
 
-/// A plan -> all that the host has of an artifact, in the LLVM dialect.
-static LogicalResult lowerArtifact(ModuleOp module, const DeviceTargets &targets, const CompileOptions &options) {
-  PassManager passes(module.getContext());
-  if (failed(applyPassManagerCLOptions(passes)))
-    return failure();
-  buildPlanToKernelsPipeline(passes, targets.devices.front());
-  passes.addPass(createGpuAddDriver());
-  if (failed(passes.run(module)))
-    return failure();
+/// The path's kernels -> its tables, and of the first path the entry points.
+static LogicalResult lowerPath(DevicePath &path, StringRef allPaths, const CpuTarget &host,
+                               const CompileOptions &options) {
   OwningOpRef<ModuleOp> kernels;
-  if (targets.isSimulator())
-    kernels = module.clone();
-  else if (failed(attachImage(module, targets, options)))
+  if (path.isSimulator())
+    kernels = path.module->clone();
+  else if (failed(attachImage(path, options)))
     return failure();
-  PassManager tables(module.getContext());
-  tables.addPass(createGpuEmitArtifact({targets.getName(), targets.host.features.str()}));
-  if (failed(tables.run(module)) || (kernels && failed(lowerSimulatedKernels(*kernels, targets.host))))
+  PassManager tables(path.module->getContext());
+  tables.addPass(createGpuEmitArtifact({path.getName(), host.features.str(), allPaths.str()}));
+  if (failed(tables.run(*path.module)) || (kernels && failed(lowerSimulatedKernels(*kernels, host))))
     return failure();
   if (kernels)
-    merge(module, *kernels);
+    merge(*path.module, *kernels);
   return success();
 }
 
-static LogicalResult emitBytes(ModuleOp module, StringRef name, StringRef extension, const DeviceTargets &targets,
-                               SmallVectorImpl<char> &bytes) {
+/// All that the host has of an artifact, in the LLVM dialect: the first path's module with what the others define.
+static OwningOpRef<ModuleOp> lowerArtifact(DevicePaths &paths, const CpuTarget &host, const CompileOptions &options) {
+  std::string all = joinNames(paths, "+");
+  for (DevicePath &path : paths)
+    if (failed(lowerPath(path, all, host, options)))
+      return nullptr;
+  for (DevicePath &path : llvm::drop_begin(paths))
+    merge(*paths.front().module, *path.module);
+  return std::move(paths.front().module);
+}
+
+static LogicalResult emitBytes(ModuleOp module, StringRef name, StringRef extension, const CpuTarget &host,
+                               bool isSimulator, SmallVectorImpl<char> &bytes) {
   CpuOutput kind = extension == ".ll" ? CpuOutput::LLVMIR : extension == ".s" ? CpuOutput::Assembly : CpuOutput::Object;
   if (extension != ".so")
-    return emitHostCode(module, targets.host, kind, bytes);
+    return emitHostCode(module, host, kind, bytes);
   CpuOptions options;
-  options.paths = {targets.host};
-  if (targets.isSimulator())
+  options.paths = {host};
+  if (isSimulator)
     options.moreLibraries = {"descent_simulator"};
   ObjectFiles objects(1);
-  return success(succeeded(emitHostCode(module, targets.host, kind, objects.front())) &&
+  return success(succeeded(emitHostCode(module, host, kind, objects.front())) &&
                  succeeded(linkSharedObject(module.getLoc(), name, options, objects, bytes)));
 }
 
-LogicalResult descent::lowerDeviceArtifact(ModuleOp module, const CompileOptions &options) {
-  FailureOr<DeviceTargets> targets = getTargets(module.getLoc(), options);
-  return success(succeeded(targets) && succeeded(lowerArtifact(module, *targets, options)));
+OwningOpRef<ModuleOp> descent::lowerDeviceArtifact(ModuleOp module, const CompileOptions &options) {
+  SmallVector<GpuTarget> devices = findGpuTargets(options.target);
+  FailureOr<CpuTarget> host = getHost(module.getLoc(), devices.front().chip.empty());
+  FailureOr<DevicePaths> paths = lowerToDevicePaths(module, devices);
+  return failed(host) || failed(paths) ? nullptr : lowerArtifact(*paths, *host, options);
 }
 
 LogicalResult descent::emitDeviceArtifact(ModuleOp module, StringRef extension, const CompileOptions &options) {
-  FailureOr<DeviceTargets> targets = getTargets(module.getLoc(), options);
-  if (failed(targets))
+  SmallVector<GpuTarget> devices = findGpuTargets(options.target);
+  FailureOr<CpuTarget> host = getHost(module.getLoc(), devices.front().chip.empty());
+  FailureOr<DevicePaths> paths = lowerToDevicePaths(module, devices);
+  if (failed(host) || failed(paths))
     return failure();
   auto program = *module.getOps<plan::ProgramOp>().begin();
-  std::string name = program.getSymName().str(), target = targets->getName(), header = plan::emitHeader(program);
-  std::string manifest =
-      plan::emitManifest(plan::ProgramLayout(program), plan::CodePath{target, targets->host.features});
+  std::string header = plan::emitHeader(program), names = joinNames(*paths, "+");
+  SmallVector<plan::CodePath> described;
+  for (StringRef name : llvm::split(names, '+'))
+    described.push_back({name, host->features});
+  std::string manifest = plan::emitManifest(plan::ProgramLayout(program), described);
+  bool isSimulator = paths->front().isSimulator();
+  OwningOpRef<ModuleOp> artifact = lowerArtifact(*paths, *host, options);
   SmallVector<char> bytes;
-  if (failed(lowerArtifact(module, *targets, options)) || failed(emitBytes(module, name, extension, *targets, bytes)))
+  if (!artifact || failed(emitBytes(*artifact, program.getSymName(), extension, *host, isSimulator, bytes)))
     return failure();
   Outputs outputs(module.getLoc());
   return success(succeeded(outputs.add(options.output, StringRef(bytes.data(), bytes.size()))) &&

@@ -1,5 +1,6 @@
 #include "Devices.h"
 
+#include "DevicePaths.h"
 #include "Outputs.h"
 
 #include "descent/Dialect/Plan/IR/Plan.h"
@@ -56,17 +57,38 @@ LogicalResult descent::explainForDevices(ModuleOp module, const CompileOptions &
   return success();
 }
 
-LogicalResult descent::emitDeviceIR(ModuleOp module, const CompileOptions &options) {
-  GpuTarget target = findGpuTargets(options.target).front();
-  if (options.layer == "llvm" && target.chip.empty())
-    return success(succeeded(lowerDeviceArtifact(module, options)) && succeeded(writeIR(module, options.output)));
+/// Kernels without those of the driver, if all devices run the same.
+static LogicalResult emitKernels(ModuleOp module, ArrayRef<GpuTarget> devices, const CompileOptions &options) {
+  if (devices.size() > 1) {
+    FailureOr<DevicePaths> paths = lowerToDevicePaths(module, devices);
+    if (failed(paths))
+      return failure();
+    if (paths->size() > 1)
+      return error(module.getContext()) << "--emit=kernels shows kernels that all chips run, but there are those of "
+                                        << joinNames(*paths, " and of ") << "; choose one";
+  }
   PassManager passes(module.getContext());
   if (failed(applyPassManagerCLOptions(passes)))
     return failure();
-  if (options.layer != "plan")
-    buildPlanToKernelsPipeline(passes, target);
-  if (options.layer == "llvm")
-    buildKernelsToNvvmPipeline(passes, target);
+  buildPlanToKernelsPipeline(passes, devices.front());
+  return success(succeeded(passes.run(module)) && succeeded(writeIR(module, options.output)));
+}
+
+LogicalResult descent::emitDeviceIR(ModuleOp module, const CompileOptions &options) {
+  SmallVector<GpuTarget> devices = findGpuTargets(options.target);
+  if (options.layer == "plan")
+    return writeIR(module, options.output);
+  if (options.layer == "kernels")
+    return emitKernels(module, devices, options);
+  if (devices.front().chip.empty()) {
+    OwningOpRef<ModuleOp> artifact = lowerDeviceArtifact(module, options);
+    return success(artifact && succeeded(writeIR(*artifact, options.output)));
+  }
+  PassManager passes(module.getContext());
+  if (failed(applyPassManagerCLOptions(passes)))
+    return failure();
+  buildPlanToKernelsPipeline(passes, devices.front());
+  buildKernelsToNvvmPipeline(passes, devices.front());
   return success(succeeded(passes.run(module)) && succeeded(writeIR(module, options.output)));
 }
 

@@ -20,8 +20,8 @@ llvm::LogicalResult emitDeviceIR(mlir::ModuleOp module, const CompileOptions &op
 /// A plan -> kernels in the form that the extension says; beside assembled ones, a table of what they take.
 llvm::LogicalResult emitDeviceCode(mlir::ModuleOp module, llvm::StringRef extension, const CompileOptions &options);
 
-/// A plan -> all that the host has of an artifact, in the LLVM dialect.
-llvm::LogicalResult lowerDeviceArtifact(mlir::ModuleOp module, const CompileOptions &options);
+/// A plan -> all that the host has of an artifact, in the LLVM dialect; null after an error.
+mlir::OwningOpRef<mlir::ModuleOp> lowerDeviceArtifact(mlir::ModuleOp module, const CompileOptions &options);
 
 /// A plan -> an artifact, its header and its manifest.
 llvm::LogicalResult emitDeviceArtifact(mlir::ModuleOp module, llvm::StringRef extension, const CompileOptions &options);

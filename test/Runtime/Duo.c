@@ -27,6 +27,7 @@ static void nonfinite(const descent_buffer *buffers, double *slots, const uint32
 /* The hidden group. */
 enum { LR, BETA, SCALE, NORM2, NONFINITE, TOP, FACTOR, H, UPDATES, ROWS, COLS, USER, MEMBERS, CHECKED, HIDDEN_SLOTS };
 enum { W, G, M, R, PARTIALS, D, T, HIDDEN_BUFFERS };
+_Static_assert(W == HIDDEN_WEIGHT && D == HIDDEN_DIRECTION, "as the header says");
 
 /* partials[tile] = sum of (scale g)^2, t = scale g */
 static void hidden_norms(const descent_buffer *buffers, double *slots, const uint32_t *operands,

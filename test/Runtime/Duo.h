@@ -10,6 +10,7 @@
 enum { HIDDEN = 0, VECTORS = 1 };
 enum { HIDDEN_M, HIDDEN_R, HIDDEN_H, HIDDEN_UPDATES };
 enum { VECTORS_W0, VECTORS_UPDATES };
+enum { HIDDEN_WEIGHT = 0, HIDDEN_DIRECTION = 5, HIDDEN_APPLY = 4 }; /* buffers, and the stage that reads them */
 enum { REPORT_NOISE, REPORT_NORM2, REPORT_PARAMETER, REPORTS };
 enum { WIDE, TINY, EXPERTS, BIAS, TALL, SCALES, QUERY, KEY, VALUE, LAYERS };
 enum { SHARED = 2, SHARED_TOTAL = 0 }; /* the track and slot of the squared norm of all gradients */

@@ -172,16 +172,18 @@ int cuStreamSynchronize(CUstream stream) {
   return result("cuStreamSynchronize");
 }
 
-int cuPointerGetAttribute(void *value, int attribute, CUdeviceptr address) {
+/* What no device knows has attributes of 0. */
+int cuPointerGetAttributes(unsigned count, int *attributes, void **values, CUdeviceptr address) {
   const void *pointer = (const void *)(uintptr_t)address;
-  if (pointer == fake_cuda.of_host)
-    return 1;
-  if (attribute == CU_POINTER_ATTRIBUTE_MEMORY_TYPE)
-    *(unsigned *)value = pointer == fake_cuda.pinned ? 1 : CU_MEMORYTYPE_DEVICE;
-  else if (attribute == CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL)
-    *(int *)value = pointer == fake_cuda.on_other_device;
-  else
-    *(unsigned *)value = 0;
+  for (unsigned i = 0; i < count; ++i) {
+    unsigned value = 0;
+    if (attributes[i] == CU_POINTER_ATTRIBUTE_MEMORY_TYPE && pointer != fake_cuda.of_host)
+      value = pointer == fake_cuda.pinned ? 1 : CU_MEMORYTYPE_DEVICE;
+    else if (attributes[i] == CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL)
+      value = pointer == fake_cuda.on_other_device;
+    *(unsigned *)values[i] = value;
+  }
+  ++fake_cuda.questions;
   return CUDA_SUCCESS;
 }
 

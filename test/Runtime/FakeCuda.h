@@ -25,6 +25,7 @@ typedef struct fake_cuda_state {
   CUcontext stack[FAKE_DEPTH];
   int retained, libraries, allocations; /* and not given back */
   int launches, synchronized;
+  int questions;  /* about pointers */
   bool capturing; /* streams record launches and copies; what else touches memory or waits is refused, and counted */
   int uncaptured;
   CUlaunchConfig config; /* of the last launch, with the number of blocks in its cluster */

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 fake_state fake;
+descent_device_map fake_map_of;
 
 /* ---- Memory ---- */
 
@@ -114,8 +115,10 @@ static void dismiss(descent_device *device, const descent_box *box) {
 static int32_t make_map(descent_device *device, const descent_device_matrix *matrix, void *map, descent_error *error) {
   (void)device;
   const int32_t code = count_call(error);
-  if (code == DESCENT_OK)
-    memcpy(map, matrix, sizeof(*matrix));
+  if (code != DESCENT_OK)
+    return code;
+  ++fake.maps;
+  memcpy(map, matrix, sizeof(*matrix));
   return code;
 }
 
@@ -280,6 +283,18 @@ static void run_numbers(const descent_stage *stage, void *const *arguments) {
   }
 }
 
+/* A map tells what the layer's buffer is. */
+static void check_map(void *const *arguments, int32_t layer) {
+  const char *maps = POINTER(10);
+  const descent_buffer *buffer = (const descent_buffer *)POINTER(0) + layer * NUMBER(8) + fake_map_of.buffer;
+  descent_device_matrix matrix;
+  if (!maps)
+    return;
+  memcpy(&matrix, maps + layer * DESCENT_MAP_BYTES, sizeof(matrix));
+  fake.wrong_maps += matrix.data != buffer->data || matrix.rows != buffer->rows || matrix.cols != buffer->cols ||
+                     (matrix.rows > 1 && matrix.row_bytes != 4 * buffer->row_stride) || matrix.box_rows != 8;
+}
+
 /* The last tile first: nothing depends on their order. */
 static void run_grid(const descent_stage *stage, void *const *arguments) {
   const descent_device_grid *grids = POINTER(2);
@@ -293,8 +308,10 @@ static void run_grid(const descent_stage *stage, void *const *arguments) {
     const descent_grid grid = {at->rows,       at->cols,       at->row_block,    at->col_block,
                                at->row_blocks, at->col_blocks, at->triangle != 0};
     const descent_tile tile = descent_get_tile(&grid, task - begin_of(ends, layer));
-    if (present[layer])
-      run_tile(stage, arguments, layer, &tile);
+    if (!present[layer])
+      continue;
+    check_map(arguments, layer);
+    run_tile(stage, arguments, layer, &tile);
   }
 }
 
@@ -347,7 +364,12 @@ const descent_artifact *make_duo_on_device(void) {
                                                 .stage = stage->per_layer ? UINT32_MAX : s,
                                                 .num_operands = stage->operands ? 2 : 0,
                                                 .operands = stage->operands};
+      if (t == HIDDEN && s == HIDDEN_APPLY) {
+        launches[count].num_maps = 1;
+        launches[count].maps = &fake_map_of;
+      }
     }
+  fake_map_of = (descent_device_map){.buffer = HIDDEN_DIRECTION, .box_rows = 8, .box_cols = 4};
   for (uint32_t k = 0; k < DESCENT_DRIVER_KERNELS + count; ++k)
     kernels[k] = (descent_device_kernel){.name = "fake", .threads = 32, .blocks_per_processor = 2};
   program = (descent_device_program){.version = DESCENT_DEVICE_VERSION,

@@ -5,7 +5,7 @@
 
 #include "Device/Device.h"
 
-/* Duo, with a program of the fake device. */
+/* Duo, with a program of the fake device. Its hidden layers have a tensor map, of a buffer that tests may choose. */
 const descent_artifact *make_duo_on_device(void);
 
 typedef struct fake_state {
@@ -15,8 +15,10 @@ typedef struct fake_state {
   int calls, fails_after; /* of methods that can fail; from this one on they do, negative: none */
   const void *foreign;    /* memory that the device refuses */
   uint32_t capability;
+  int maps, wrong_maps; /* that were made; that were not those of the layer at hand */
 } fake_state;
 
 extern fake_state fake;
+extern descent_device_map fake_map_of;
 
 #endif

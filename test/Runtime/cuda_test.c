@@ -8,9 +8,10 @@
 static const descent_device_kernel kernels[] = {
     {.name = "first", .threads = 256},
     {.name = "second", .threads = 128, .dynamic_bytes = 100000, .cluster = 2},
+    {.name = "fake", .threads = 384, .cluster = 16},
 };
 static const descent_device_program program = {
-    .methods = &descent_cuda_methods, .num_kernels = 2, .kernels = kernels, .image = ""};
+    .methods = &descent_cuda_methods, .num_kernels = 3, .kernels = kernels, .image = ""};
 static const descent_artifact artifact = {
     .size = sizeof(descent_artifact), .name = "trial", .target = "cuda:sm_90a,sm_80", .device = &program};
 static const descent_device_methods *const cuda = &descent_cuda_methods;
@@ -41,8 +42,19 @@ static void a_plan_is_for_the_device_of_its_options(void) {
   set_up();
   CHECK(open_on(1) == DESCENT_OK);
   CHECK(cuda->processors(device) == 41);
-  CHECK(fake_cuda.dynamic_bytes == 100000);
+  CHECK(fake_cuda.dynamic_bytes == 100000 && fake_cuda.non_portable == 1);
   cuda->close(device);
+  check_balanced(0);
+}
+
+static void a_device_says_its_kind(void) {
+  set_up();
+  const descent_device_options options = {.size = sizeof(options), .device = 1};
+  descent_device_kind kind;
+  CHECK(cuda->identify(&options, &kind, &error) == DESCENT_OK);
+  CHECK(kind.capability == 75 && strcmp(kind.name, "Fake T4") == 0);
+  const descent_device_options none = {.size = sizeof(none), .device = 7};
+  CHECK_REFUSED(cuda->identify(&none, &kind, &error), DESCENT_NO_DEVICE, &error, "looking for device 7");
   check_balanced(0);
 }
 
@@ -70,6 +82,9 @@ static void what_cannot_be_opened_leaves_nothing(void) {
   fake_cuda.fails = CUDA_ERROR_NO_BINARY_FOR_GPU;
   CHECK_REFUSED(open_on(0), DESCENT_NO_DEVICE, &error, "kernels of 'trial', which are for cuda:sm_90a,sm_80",
                 "Fake T4 (sm_75)", "CUDA_ERROR_NO_BINARY_FOR_GPU (209), no kernel image is available");
+  fake_cuda.failing = "cuKernelSetAttribute";
+  fake_cuda.fails = 1;
+  CHECK_REFUSED(open_on(0), DESCENT_DEVICE_FAULT, &error, "100000 bytes of workgroup memory for the kernel 'second'");
   fake_cuda.failing = "cuInit";
   fake_cuda.fails = CUDA_ERROR_NO_DEVICE;
   CHECK_REFUSED(open_on(0), DESCENT_NO_DEVICE, &error, "initializing NVIDIA's driver", "(100)");
@@ -95,6 +110,10 @@ static void kernels_run_on_the_stream_in_whole_clusters(void) {
   CHECK(cuda->launch(device, &stream, &call, &error) == DESCENT_OK);
   CHECK(fake_cuda.config.gridDimX == 6 && fake_cuda.config.blockDimX == 128 && fake_cuda.cluster == 2);
   CHECK(fake_cuda.config.sharedMemBytes == 100000);
+  call.kernel = 2;
+  CHECK(cuda->launch(device, &stream, &call, &error) == DESCENT_OK);
+  CHECK(fake_cuda.config.gridDimX == 16 && fake_cuda.cluster == 16);
+  call.kernel = 1;
   CHECK(fake_cuda.synchronized == 0);
   fake_cuda.failing = "cuLaunchKernelEx";
   fake_cuda.fails = 700;
@@ -139,6 +158,32 @@ static void memory_is_the_devices(void) {
   check_balanced(0);
 }
 
+static void maps_tell_of_matrices(void) {
+  static uint64_t map[DESCENT_MAP_BYTES / 8] __attribute__((aligned(64)));
+  set_up();
+  CHECK(open_on(0) == DESCENT_OK);
+  descent_device_matrix matrix = {
+      .data = map, .rows = 300, .cols = 70, .row_bytes = 160, .element_bytes = 2, 128, 64, .swizzle = 128};
+  CHECK(cuda->make_map(device, &matrix, map, &error) == DESCENT_OK);
+  const fake_map *made = &fake_cuda.map;
+  CHECK(map[0] != 0 && made->data == map && made->type == CU_TENSOR_MAP_DATA_TYPE_UINT16);
+  CHECK(made->extents[0] == 70 && made->extents[1] == 300 && made->stride == 160);
+  CHECK(made->box[0] == 64 && made->box[1] == 128 && made->swizzle == CU_TENSOR_MAP_SWIZZLE_128B);
+  matrix.element_bytes = 4;
+  matrix.swizzle = 32;
+  CHECK(cuda->make_map(device, &matrix, map, &error) == DESCENT_OK);
+  CHECK(made->type == CU_TENSOR_MAP_DATA_TYPE_UINT32 && made->swizzle == CU_TENSOR_MAP_SWIZZLE_32B);
+  matrix.element_bytes = 1;
+  matrix.swizzle = 0;
+  CHECK(cuda->make_map(device, &matrix, map, &error) == DESCENT_OK);
+  CHECK(made->type == CU_TENSOR_MAP_DATA_TYPE_UINT8 && made->swizzle == CU_TENSOR_MAP_SWIZZLE_NONE);
+  fake_cuda.failing = "cuTensorMapEncodeTiled";
+  fake_cuda.fails = 1;
+  CHECK_REFUSED(cuda->make_map(device, &matrix, map, &error), DESCENT_DEVICE_FAULT, &error, "gets no tensor map");
+  cuda->close(device);
+  check_balanced(0);
+}
+
 static void tensors_must_be_within_reach(void) {
   static char places[4];
   set_up();
@@ -166,5 +211,7 @@ void test_cuda(void) {
   RUN(kernels_run_on_the_stream_in_whole_clusters);
   RUN(words_travel_as_parameters);
   RUN(memory_is_the_devices);
+  RUN(a_device_says_its_kind);
+  RUN(maps_tell_of_matrices);
   RUN(tensors_must_be_within_reach);
 }

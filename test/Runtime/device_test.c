@@ -39,7 +39,7 @@ static void set_up_with(const descent_device_options *device) {
 static void tear_down(void) {
   descent_rt_plan_destroy(&duo, plan_here);
   descent_rt_plan_destroy(remote, plan_there);
-  CHECK(fake.devices == 0 && fake.regions == 0);
+  CHECK(fake.devices == 0 && fake.regions == 0 && fake.wrong_maps == 0);
   model_destroy(&here);
   model_destroy(&there);
 }
@@ -190,6 +190,75 @@ static void a_plan_is_bound_anew(void) {
   free(apart);
 }
 
+static void layers_have_tensor_maps(void) {
+  enum { HIDDEN_LOGICALS = LOGICALS - 3 }; /* all but BIAS and SCALES */
+  CHECK(fake.maps == HIDDEN_LOGICALS);
+  step_both(first_step(), 1u << TALL);
+  CHECK(descent_rt_plan_rebind(remote, plan_there, there.layers, LAYERS, &error) == DESCENT_OK);
+  CHECK(fake.maps == 2 * HIDDEN_LOGICALS);
+  step_both(first_step(), 0);
+  descent_plan *other = NULL;
+  fake_map_of.buffer = HIDDEN_WEIGHT;
+  CHECK_REFUSED(descent_rt_plan_create(remote, there.layers, LAYERS, NULL, &other, &error), DESCENT_INVALID_LAYER,
+                &error, "layer 1 'tiny': its weight has rows that lie no multiple of 16 bytes apart",
+                "the kernel 'fake' for fake copies boxes of it");
+  descent_layer moved = there.layers[WIDE];
+  moved.weight.data = element(&moved.weight, 0, 0, 1);
+  CHECK_REFUSED(descent_rt_plan_create(remote, &moved, 1, NULL, &other, &error), DESCENT_INVALID_LAYER, &error,
+                "layer 0 'wide': its weight begins at an address that is no multiple of 16");
+}
+
+/* One path for 10.0 and, by its 8.0, for what comes later; one for 9.0 alone. */
+static const char *choose_path(uint32_t capability, const char *target) {
+  static const descent_device_chip common_chips[] = {{100, 0}, {80, 1}}, own_chips[] = {{90, 0}};
+  descent_device_program common_program = *remote->device, own_program = *remote->device;
+  descent_artifact own = *remote, common = *remote;
+  common_program.chips = common_chips;
+  common_program.num_chips = 2;
+  own_program.chips = own_chips;
+  own_program.num_chips = 1;
+  common.device = &common_program;
+  common.target = "fake:sm_100a,sm_80";
+  common.next = &own;
+  own.device = &own_program;
+  own.target = "fake:sm_90a";
+  fake.capability = capability;
+  descent_plan_options options = plan_options(1);
+  options.target = target;
+  descent_plan *plan = NULL;
+  descent_rt_plan_create(&common, there.layers, LAYERS, &options, &plan, &error);
+  const char *chosen = descent_rt_plan_target(&common, plan);
+  descent_rt_plan_destroy(&common, plan);
+  CHECK((chosen != NULL) == (descent_rt_states_init(&common, there.layers, LAYERS, NULL) == DESCENT_OK) || target);
+  return chosen ? chosen : "none";
+}
+
+static void a_device_runs_the_path_of_its_chip(void) {
+  CHECK(strcmp(choose_path(90, NULL), "fake:sm_90a") == 0);
+  CHECK(strcmp(choose_path(100, NULL), "fake:sm_100a,sm_80") == 0);
+  CHECK(strcmp(choose_path(80, NULL), "fake:sm_100a,sm_80") == 0);
+  CHECK(strcmp(choose_path(89, NULL), "fake:sm_100a,sm_80") == 0);
+  CHECK(strcmp(choose_path(120, NULL), "fake:sm_100a,sm_80") == 0);
+  CHECK(strcmp(choose_path(90, "fake:sm_100a,sm_80"), "fake:sm_100a,sm_80") == 0);
+  CHECK_REFUSED((choose_path(75, NULL), error.code), DESCENT_NO_DEVICE, &error,
+                "the kernels of 'duo' are for "
+                "fake:sm_100a,sm_80 and fake:sm_90a, but the device is Fake, of sm_75");
+  CHECK_REFUSED((choose_path(100, "fake:sm_90a"), error.code), DESCENT_NO_DEVICE, &error,
+                "are for fake:sm_90a, but the device is Fake, of sm_100");
+  CHECK_REFUSED((choose_path(90, "fake:sm_80"), error.code), DESCENT_INVALID_ARGUMENT, &error,
+                "ask for the target 'fake:sm_80'", "'fake:sm_100a,sm_80', 'fake:sm_90a'");
+}
+
+static void tables_of_another_version_are_refused(void) {
+  descent_device_program program = *remote->device;
+  descent_artifact older = *remote;
+  older.device = &program;
+  program.version = 1;
+  descent_plan *other = NULL;
+  CHECK_REFUSED(descent_rt_plan_create(&older, there.layers, LAYERS, NULL, &other, &error), DESCENT_WRONG_ABI, &error,
+                "tables of version 1", "the runtime of the same release");
+}
+
 static void states_begin_as_on_the_processor(void) {
   memset(there.layers[EXPERTS].states[HIDDEN_M].data, 1, 33 * 48 * sizeof(float));
   memset(there.layers[BIAS].states[VECTORS_W0].data, 1, 701 * sizeof(uint16_t));
@@ -298,6 +367,9 @@ void test_device(void) {
   RUN_FRESH(numbers_may_come_from_the_device);
   RUN_FRESH(a_step_waits_for_its_results_only);
   RUN_FRESH(a_plan_is_bound_anew);
+  RUN_FRESH(layers_have_tensor_maps);
+  RUN_FRESH(a_device_runs_the_path_of_its_chip);
+  RUN_FRESH(tables_of_another_version_are_refused);
   RUN_FRESH(states_begin_as_on_the_processor);
   RUN_FRESH(foreign_memory_is_refused);
   RUN_FRESH(what_devices_do_not_have_is_refused);

@@ -195,20 +195,23 @@ static void cuda_release(descent_device *base, void *memory) {
   leave(device, DESCENT_OK);
 }
 
-/* Where the tensor begins is looked at, not where its allocation ends: frameworks map one tensor in several pieces. */
+/* Where the tensor begins is looked at, not where its allocation ends: frameworks map one tensor in several pieces. One
+ * question to the driver, as gradients may be new in every step. */
 static int32_t cuda_admit(descent_device *base, const descent_box *box, descent_error *error) {
   const cuda_device *device = as_cuda(base);
   if (box->begin == box->end)
     return DESCENT_OK;
   unsigned type = 0, is_managed = 0;
   int ordinal = device->ordinal;
-  if (device->driver.cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, box->begin) != CUDA_SUCCESS)
+  int wanted[] = {CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_POINTER_ATTRIBUTE_IS_MANAGED,
+                  CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL};
+  void *found[] = {&type, &is_managed, &ordinal};
+  const int result = device->driver.cuPointerGetAttributes(3, wanted, found, box->begin);
+  if (result != CUDA_SUCCESS || type == 0)
     return descent_fail(error, DESCENT_INVALID_LAYER, "lies at %p, which is no memory of a device", (void *)box->begin);
-  if (type != CU_MEMORYTYPE_DEVICE)
-    return DESCENT_OK; /* of the host, and pinned so that devices reach it */
-  device->driver.cuPointerGetAttribute(&is_managed, CU_POINTER_ATTRIBUTE_IS_MANAGED, box->begin);
-  device->driver.cuPointerGetAttribute(&ordinal, CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, box->begin);
-  if (!is_managed && ordinal != device->ordinal)
+  if (type != CU_MEMORYTYPE_DEVICE || is_managed)
+    return DESCENT_OK; /* of the host, and pinned so that devices reach it; or of all */
+  if (ordinal != device->ordinal)
     return descent_fail(error, DESCENT_INVALID_LAYER, "lies at %p, in memory of device %d, but the plan is for %d",
                         (void *)box->begin, ordinal, device->ordinal);
   return DESCENT_OK;

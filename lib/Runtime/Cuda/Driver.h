@@ -97,7 +97,8 @@ typedef struct CUlaunchConfig {
   FUNCTION(cuMemcpyDtoDAsync, "cuMemcpyDtoDAsync_v2",                                                                  \
            (CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream))                                          \
   FUNCTION(cuStreamSynchronize, "cuStreamSynchronize", (CUstream stream))                                              \
-  FUNCTION(cuPointerGetAttribute, "cuPointerGetAttribute", (void *value, int attribute, CUdeviceptr address))          \
+  FUNCTION(cuPointerGetAttributes, "cuPointerGetAttributes",                                                           \
+           (unsigned count, int *attributes, void **values, CUdeviceptr address))                                      \
   FUNCTION(cuTensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                           \
            (void *map, int type, uint32_t rank, void *data, const uint64_t *extents, const uint64_t *strides,          \
             const uint32_t *box, const uint32_t *steps, int interleave, int swizzle, int promotion, int fill))         \

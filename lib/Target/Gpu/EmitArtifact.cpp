@@ -67,7 +67,7 @@ Constant DeviceTables::kernel(gpu::GPUFuncOp function) {
       {tables.text(function.getName()),
        isSimulated() ? tables.externalFunction((function.getName() + "_simulated").str()) : Constant::null(),
        Constant::u32(threads), Constant::u32(getFact(function, kDynamicBytes, 0)),
-       Constant::u32(getFact(function, kBlocksPerProcessor, targets.front().residentThreads / threads)),
+       Constant::u32(getFact(function, kBlocksPerProcessor, targets.front().residentThreads / std::max(threads, 1u))),
        Constant::u32(getFact(function, kCluster, 0))});
 }
 
@@ -82,7 +82,7 @@ FailureOr<Constant> DeviceTables::map(const TrackLayout &layout, Operation *stag
   bool fits = bytes <= 4 && rows > 0 && rows <= 256 && cols > 0 && cols <= 256 && cols * bytes % 16 == 0;
   if (!fits || !llvm::is_contained({0, 32, 64, 128}, swizzle) || (swizzle && cols * bytes > swizzle))
     return stage->emitOpError("has a kernel whose tensor maps no device can make: ") << fields;
-  if (isa<GradientOp>(factor.getDefiningOp()))
+  if (isa_and_nonnull<GradientOp>(factor.getDefiningOp()))
     return stage->emitOpError("has a kernel with a tensor map of the gradient, which lies elsewhere in each step");
   return Constant::structure(
       {Constant::u32(layout.getBuffer(factor)), Constant::u32(rows), Constant::u32(cols), Constant::u32(swizzle)});
