@@ -190,7 +190,8 @@ int cuPointerGetAttributes(unsigned count, int *attributes, void **values, CUdev
 int cuTensorMapEncodeTiled(void *map, int type, uint32_t rank, void *data, const uint64_t *extents,
                            const uint64_t *strides, const uint32_t *box, const uint32_t *steps, int interleave,
                            int swizzle, int promotion, int fill) {
-  if (rank != 2 || (uintptr_t)map % 64 || steps[0] != 1 || steps[1] != 1 || interleave || fill || promotion != 2)
+  if (rank != 2 || (uintptr_t)map % 64 || steps[0] != 1 || steps[1] != 1 || interleave || fill ||
+      promotion != CU_TENSOR_MAP_L2_PROMOTION_L2_256B)
     return 1;
   fake_cuda.map = (fake_map){data, type, swizzle, {extents[0], extents[1]}, strides[0], {box[0], box[1]}};
   memset(map, 1, 128);

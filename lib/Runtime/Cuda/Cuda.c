@@ -238,7 +238,7 @@ static int32_t cuda_make_map(descent_device *base, const descent_device_matrix *
     return code;
   int result = device->driver.cuTensorMapEncodeTiled(map, type, 2, matrix->data, extents, &stride, box, steps,
                                                      CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
-                                                     CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_OOB_FILL_NONE);
+                                                     CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_OOB_FILL_NONE);
   return leave(device, check(device, result, "gets no tensor map", error));
 }
 
