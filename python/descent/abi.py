@@ -61,6 +61,10 @@ class ParallelStruct(ctypes.Structure):
     _fields_ = [("size", c_uint64), ("workers", c_int64), ("run", ParallelRun), ("context", c_void_p)]
 
 
+# descent_products, in its order.
+PRODUCTS = ("auto", "own", "library")
+
+
 class DeviceOptions(ctypes.Structure):
     _fields_ = [
         ("size", c_uint64),

@@ -155,15 +155,27 @@ class Artifact:
         seed: int = 0,
         simulator_seed: int = 0,
         workspace_bytes: int = 0,
+        products: str = "auto",
     ) -> Optimizer:
         """A plan for these layers. `threads` 0 is one for each processor; without `own_pool` the plan starts none, and
         `threads` is the most workers that a step's `parallel` may have. `states` are the caller's arrays, by layer and
         name; `initialize=False` keeps the numbers in them. `target` is one of `targets`; without it the plan takes the
         best that this machine can run. `seed` is that of stochastic rounding. Where kernels are simulated,
         `simulator_seed` decides the order of their blocks and threads, on which no result may depend. On a device,
-        layers share `workspace_bytes` of scratch; 0: as many as are useful."""
+        layers share `workspace_bytes` of scratch; 0: as many as are useful. `products` says who multiplies matrices
+        there: the device's `"library"`, `"own"` kernels, or `"auto"`, whoever should be faster."""
         return Optimizer(
-            self, layers, threads, states, initialize, own_pool, target, seed, simulator_seed, workspace_bytes
+            self,
+            layers,
+            threads,
+            states,
+            initialize,
+            own_pool,
+            target,
+            seed,
+            simulator_seed,
+            workspace_bytes,
+            products,
         )
 
     def check_signature(self, signature: str) -> None:

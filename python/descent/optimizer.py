@@ -61,6 +61,7 @@ class Optimizer:
         seed: int = 0,
         simulator_seed: int = 0,
         workspace_bytes: int = 0,
+        products: str = "auto",
     ) -> None:
         self.artifact = artifact
         self._entry_points = artifact.entry_points
@@ -79,6 +80,7 @@ class Optimizer:
         device = abi.sized(abi.DeviceOptions())
         device.device = -1 if self._device is None or self._device.number is None else self._device.number
         device.workspace_bytes, device.simulator_seed = int(workspace_bytes), _seed(simulator_seed)
+        device.products = _products(products)
         self._plan = self._create_plan(threads, own_pool, target, seed, device)
         # Runs once: at `close`, when the object dies, or when the interpreter ends.
         self._finalizer = weakref.finalize(self, self._entry_points.destroy, self._plan)
@@ -384,6 +386,12 @@ def _seed(value: int) -> int:
     if not isinstance(value, (int, np.integer)) or not 0 <= value < 2**64:
         raise invalid_argument(f"the seed is a whole number from 0 to 2^64 - 1, found {value!r}")
     return int(value)
+
+
+def _products(who: str) -> int:
+    if who not in abi.PRODUCTS:
+        raise invalid_argument(f"products are {quoted(abi.PRODUCTS)}, found {who!r}")
+    return abi.PRODUCTS.index(who)
 
 
 def _whole(step: int | Array) -> int:

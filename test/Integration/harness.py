@@ -143,6 +143,7 @@ class Run:
         seed: int = 0,
         target: str | None = None,
         simulator_seed: int = 0,
+        products: str = "auto",
     ) -> None:
         self.case, self.storage, self.seed, self.tensors = case, storage, seed, tensors
         self.weights: list[Stored] = []
@@ -157,7 +158,9 @@ class Run:
             self.gradients.append(gradient)
             self.memory.append((weight_memory, gradient_memory))
             layers.append(make_layer_entry(artifact, tensor.name, weight, gradient))
-        self.optimizer = artifact.optimizer(layers, threads=threads, target=target, simulator_seed=simulator_seed)
+        self.optimizer = artifact.optimizer(
+            layers, threads=threads, target=target, simulator_seed=simulator_seed, products=products
+        )
         self.oracle: list[list[OracleLayer]] = [self._oracle_layers(weight) for weight in self.weights]
         self.t = 0
 

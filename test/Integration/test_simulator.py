@@ -96,3 +96,39 @@ def test_profiles_are_refused(compile_rule: Compile) -> None:
     run = Run(simulated(compile_rule, ELEMENTWISE[2], "f32"), ELEMENTWISE[2], "f32")
     with pytest.raises(descent.Error, match="time of kernels on a device is not measured"):
         run.optimizer.step(1, profile=run.optimizer.profile())
+
+
+# The library's sums are f64 and rounded once, the kernels' are f32: entries of bf16 fall to the other side here and there.
+LIBRARY_SHAPES = (
+    Tensor("wide", (24, 56)),
+    Tensor("tall", (70, 33), "padded"),
+    Tensor("again", (24, 56)),
+    Tensor("square", (20, 20)),
+    Tensor("experts", (3, 9, 14)),
+)
+
+
+@pytest.mark.parametrize(("storage", "tolerance"), [("f64", 1e-9), ("f32", 2.0**-6)])
+@pytest.mark.parametrize("case", PRODUCTS, ids=str)
+def test_the_library_does_what_kernels_do(
+    compile_rule: Compile, case: Case, storage: str, tolerance: float
+) -> None:
+    artifact = simulated(compile_rule, case, storage)
+    own, library = (Run(artifact, case, storage, LIBRARY_SHAPES, products=who) for who in ("own", "library"))
+    before = [weight.astype(np.float64) for weight in own.weights]
+    for run in (own, library):
+        run.step(follow=False)
+        run.step(absent=["again"], follow=False)
+    for old, mine, other in zip(before, own.weights, library.weights, strict=True):
+        update = np.linalg.norm(mine - old)
+        assert update > 0 and np.linalg.norm(mine.astype(np.float64) - other) <= tolerance * update
+    # Each step of Muon's iteration rounds to bf16.
+    differs = any((mine != other).any() for mine, other in zip(own.weights, library.weights, strict=True))
+    assert differs or case.rule != "muon"
+    library.check_surroundings()
+
+
+def test_who_multiplies_is_known(compile_rule: Compile) -> None:
+    artifact = simulated(compile_rule, PRODUCTS[0], "f32")
+    with pytest.raises(descent.Error, match='products are .*own.*library.*found .anybody.'):
+        Run(artifact, PRODUCTS[0], "f32", SMALL, products="anybody")

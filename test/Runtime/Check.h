@@ -20,7 +20,9 @@ void check_refused(int32_t code, int32_t wanted, const descent_error *error, con
                    int line);
 
 void test_capture(void);
+void test_cublas(void);
 void test_cuda(void);
+void test_products(void);
 void test_layers(void);
 void test_states(void);
 void test_profile(void);

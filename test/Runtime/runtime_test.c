@@ -41,6 +41,8 @@ int main(void) {
   test_steps();
   test_choices();
   test_device();
+  test_products();
+  test_cublas();
   test_numbers();
   test_scratch();
   test_tiles();

@@ -1,7 +1,8 @@
 /* NVIDIA's devices for the device runtime: memory, and kernels on the caller's stream. */
-#include "../Device/Device.h"
-#include "../Errors.h"
+#include "Cuda.h"
 #include "Driver.h"
+
+#include "../Errors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,6 @@ static int32_t check(const cuda_device *device, int result, const char *work, de
   return descent_cuda_check(&device->driver, result, work, error);
 }
 
-/* The calling thread may be at work on another device. Whatever is done between these two is done on this one. */
 static int32_t enter(const cuda_device *device, descent_error *error) {
   return check(device, device->driver.cuCtxPushCurrent(device->context), "choosing the device", error);
 }
@@ -35,6 +35,16 @@ static int32_t leave(const cuda_device *device, int32_t code) {
   CUcontext left;
   device->driver.cuCtxPopCurrent(&left);
   return code;
+}
+
+int32_t descent_cuda_enter(const descent_device *device, descent_error *error) { return enter(as_cuda(device), error); }
+
+int32_t descent_cuda_leave(const descent_device *device, int32_t code) { return leave(as_cuda(device), code); }
+
+int descent_cuda_version(const descent_device *device) {
+  int version = 0;
+  as_cuda(device)->driver.cuDriverGetVersion(&version);
+  return version / 1000;
 }
 
 static int32_t find_ordinal(const descent_cuda_driver *driver, CUdevice *ordinal, const descent_device_options *options,
@@ -343,4 +353,5 @@ const descent_device_methods descent_cuda_methods = {
     .write = cuda_write,
     .copy = cuda_copy,
     .launch = cuda_launch,
+    .library = &descent_cublas_library,
 };

@@ -34,6 +34,40 @@ typedef struct descent_device {
   const descent_device_program *program;
 } descent_device;
 
+/* A row-major matrix of each of some layers. Strides count elements. */
+typedef struct descent_library_matrix {
+  char *data; /* of the first layer; null: there is none */
+  int64_t row_stride, layer_stride;
+} descent_library_matrix;
+
+/* A product of layers that have the same shape and lie at the same distance from each other. */
+typedef struct descent_library_product {
+  const descent_device_product *form;
+  int64_t rows, cols, inner, layers;
+  descent_library_matrix lhs, rhs, added, result;
+} descent_library_product;
+
+/* A library of matrix products on a device, opened for one plan, and a product that it has got ready. Each
+ * implementation has its own. */
+typedef struct descent_library descent_library;
+typedef struct descent_library_call descent_library_call;
+
+typedef struct descent_library_methods {
+  const char *name;
+  int64_t workspace_bytes; /* of device memory that each call may use while it is at work; 0: none */
+  int32_t (*open)(descent_device *device, descent_library **library, descent_error *error);
+  void (*close)(descent_library *library);
+
+  /* Finds the way to do a product, once for all steps. Fails if the library has none. */
+  int32_t (*prepare)(descent_library *library, const descent_library_product *product, descent_library_call **call,
+                     descent_error *error);
+  void (*discard)(descent_library *library, descent_library_call *call);
+
+  /* In the order of the stream, as a launch; a CUDA graph can capture it. */
+  int32_t (*run)(descent_library *library, void *stream, const descent_library_call *call, void *workspace,
+                 descent_error *error);
+} descent_library_methods;
+
 /* What is given a stream happens in the order of that stream, and does not wait for what came before; a null stream is
  * the device's default one. All else takes effect before it returns, after what was asked for on any stream. */
 typedef struct descent_device_methods {
@@ -75,6 +109,8 @@ typedef struct descent_device_methods {
   int32_t (*copy)(descent_device *device, void *stream, void *to, const void *from, int64_t bytes,
                   descent_error *error);
   int32_t (*launch)(descent_device *device, void *stream, const descent_device_call *call, descent_error *error);
+
+  const descent_library_methods *library; /* null: none */
 } descent_device_methods;
 
 extern const descent_device_methods descent_simulator_methods; /* ../Simulator/SimulatedDevice.c */

@@ -20,6 +20,7 @@ static int64_t count_thread_blocks(const descent_device_plan *plan, uint32_t ker
 static descent_device_item *add_item(descent_device_plan *plan, uint32_t kernel, int64_t blocks) {
   descent_device_item *item = plan->staged ? &plan->items[plan->num_items] : &plan->any_item;
   ++plan->num_items;
+  item->product = NULL;
   item->call = (descent_device_call){blocks, item->addresses, kernel, 0};
   return item;
 }
@@ -57,11 +58,10 @@ void descent_add_begin(descent_plan *plan) {
   pass_number(item, keys);
 }
 
-static int64_t count_tiles(const descent_plan *plan, const descent_device_track *track, const descent_device_wave *wave,
-                           uint32_t stage) {
+static int64_t count_tiles(const descent_plan *plan, uint32_t launch, const descent_device_wave *wave) {
   int64_t tiles = 0;
   for (int64_t i = 0; i < wave->count; ++i)
-    tiles += descent_num_tiles(&plan->logicals[track->logicals[wave->first + i]].entry->grids[stage]);
+    tiles += descent_count_tiles(plan, launch, wave->first + i);
   return tiles;
 }
 
@@ -72,7 +72,7 @@ static void add_launch(descent_plan *plan, uint32_t index, const descent_device_
   const descent_track *track = &plan->artifact->tracks[launch->track];
   const descent_device_track *layers = &device->tracks[launch->track];
   const bool has_grid = launch->stage != UINT32_MAX;
-  const int64_t tasks = has_grid ? count_tiles(plan, layers, wave, launch->stage) : wave->count;
+  const int64_t tasks = has_grid ? count_tiles(plan, index, wave) : wave->count;
   if (tasks == 0)
     return;
   const int64_t grid = device->launches[index].first_grid + wave->first;
@@ -92,14 +92,24 @@ static void add_launch(descent_plan *plan, uint32_t index, const descent_device_
   pass_pointer(item, launch->num_maps > 0 ? descent_record_address(device, TABLE_MAPS, map) : NULL);
 }
 
+/* What the library does of the same launch. */
+static void add_products(descent_plan *plan, uint32_t launch, int64_t wave) {
+  const descent_device_product_call *call = plan->device->products.calls;
+  for (; call; call = call->next)
+    if (call->launch == launch && call->wave == wave)
+      add_item(plan->device, 0, 0)->product = call->call;
+}
+
 /* Waves have the same scratch one after the other, so that each ends before the next begins. */
 static void add_track(descent_plan *plan, uint32_t number, uint32_t segment) {
   const descent_device_program *program = plan->artifact->device;
   const descent_device_track *track = &plan->device->tracks[number];
   for (int64_t w = 0; w < track->num_waves; ++w)
     for (uint32_t i = 0; i < program->num_launches; ++i)
-      if (program->launches[i].track == number && program->launches[i].segment == segment)
+      if (program->launches[i].track == number && program->launches[i].segment == segment) {
         add_launch(plan, i, &track->waves[w]);
+        add_products(plan, i, w);
+      }
 }
 
 static void take_cut_slot(descent_plan *plan, descent_slot_ref slot, int64_t place, bool gives) {

@@ -67,6 +67,24 @@ static bool list_layers(descent_plan *plan) {
   return true;
 }
 
+/* Layers of one shape follow one another, so that a library finds them at one distance from each other. */
+static void place_scratch(descent_plan *plan, const descent_device_track *track, const descent_device_wave *wave) {
+  int64_t used = plan->layer_bytes;
+  for (int64_t i = 0; i < wave->count; ++i) {
+    const descent_logical *first = &plan->logicals[track->logicals[wave->first + i]];
+    const descent_entry *entry = first->entry;
+    if (first->shared_scratch >= 0)
+      continue;
+    for (int64_t j = i; j < wave->count; ++j) {
+      descent_logical *logical = &plan->logicals[track->logicals[wave->first + j]];
+      if (logical->entry->rows != entry->rows || logical->entry->cols != entry->cols)
+        continue;
+      logical->shared_scratch = used;
+      used += entry->worker_bytes;
+    }
+  }
+}
+
 /* The layers of a wave have scratch of their own within `most` bytes. */
 static void make_waves(descent_plan *plan, descent_device_track *track, int64_t most) {
   descent_device_wave *wave = NULL;
@@ -80,12 +98,14 @@ static void make_waves(descent_plan *plan, descent_device_track *track, int64_t 
       used = 0;
     }
     if (logical)
-      logical->shared_scratch = plan->layer_bytes + used;
+      logical->shared_scratch = -1;
     used += bytes;
     wave->count++;
     if (used > plan->wave_bytes)
       plan->wave_bytes = used;
   }
+  for (int64_t w = 0; w < track->num_waves && track->logicals; ++w)
+    place_scratch(plan, track, &track->waves[w]);
 }
 
 static bool schedule(descent_plan *plan, int64_t most) {
@@ -144,10 +164,8 @@ int32_t descent_device_upload_tables(descent_plan *plan, descent_error *error) {
 static int32_t make_tables(descent_plan *plan, descent_error *error) {
   descent_device_plan *device = plan->device;
   const int64_t words = WORD_HYPER + (int64_t)plan->artifact->num_hypers + plan->num_entries;
-  device->launches =
-      descent_arena_take(&plan->memory, plan->artifact->device->num_launches, sizeof(descent_launch_records));
   device->words = descent_arena_take(&plan->memory, words, sizeof(uint64_t));
-  if (!device->launches || !device->words)
+  if (!device->words)
     return out_of_memory(error);
   descent_fill_tables(plan);
   device->items = descent_arena_take(&plan->memory, device->num_items, sizeof(descent_device_item));
@@ -277,13 +295,15 @@ int32_t descent_device_plan_create(descent_plan *plan, const descent_device_opti
   if (code != DESCENT_OK)
     return code;
   descent_bind_buffers(plan);
-  return make_tables(plan, error);
+  code = descent_assign_products(plan, options, error);
+  return code == DESCENT_OK ? make_tables(plan, error) : code;
 }
 
 void descent_device_plan_destroy(descent_plan *plan) {
   descent_device *device = plan->device ? plan->device->device : NULL;
   if (!device)
     return;
+  descent_release_products(plan->device);
   device->methods->release(device, plan->device->block);
   device->methods->release(device, plan->workspace);
   device->methods->close(device);

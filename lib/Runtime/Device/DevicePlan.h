@@ -38,8 +38,9 @@ typedef union descent_device_argument {
 enum { MOST_ARGUMENTS = 12 };
 _Static_assert(MOST_ARGUMENTS >= DESCENT_KERNEL_ARGUMENTS, "a kernel of a stage has that many");
 
-/* One launch of a step. */
+/* One launch of a step, or one call of the library in its place. */
 typedef struct descent_device_item {
+  const descent_library_call *product; /* null: a kernel */
   descent_device_call call;
   void *addresses[MOST_ARGUMENTS];
   descent_device_argument arguments[MOST_ARGUMENTS];
@@ -70,10 +71,30 @@ typedef enum descent_table_kind {
   NUM_TABLES
 } descent_table_kind;
 
+/* Who does a launch's product for a layer. */
+typedef enum descent_doer { DOER_UNDECIDED = 0, DOER_KERNEL = 1, DOER_LIBRARY = 2 } descent_doer;
+
 /* Where the records of one launch of the program begin. */
 typedef struct descent_launch_records {
   int64_t first_operand, first_grid, first_map; /* ends begin where grids do */
+  uint8_t *doers;                               /* [layer of the track]: a descent_doer; null: the kernel does all */
 } descent_launch_records;
+
+/* What the library does in place of a launch, for some layers of a wave. */
+typedef struct descent_device_product_call {
+  uint32_t launch;
+  int64_t wave;
+  descent_library_call *call;
+  struct descent_device_product_call *next;
+} descent_device_product_call;
+
+/* Products that the device's library does. */
+typedef struct descent_device_products {
+  descent_library *library; /* null: it is not open */
+  bool is_absent;           /* opening it failed */
+  void *workspace;
+  descent_device_product_call *calls, **end; /* in the order of launches and waves */
+} descent_device_products;
 
 typedef struct descent_device_plan {
   descent_device *device;
@@ -82,6 +103,7 @@ typedef struct descent_device_plan {
   uint64_t *words; /* of the step at hand */
 
   descent_launch_records *launches; /* one a launch of the program */
+  descent_device_products products;
   descent_table tables[NUM_TABLES];
   char *block;  /* of tables, in device memory */
   char *staged; /* what is to be there, in host memory; null while records are counted */
@@ -121,6 +143,17 @@ int32_t descent_device_make_maps(descent_plan *plan, descent_error *error);
 
 /* DevicePlan.c: after the plan's buffers were bound anew. */
 int32_t descent_device_upload_tables(descent_plan *plan, descent_error *error);
+
+/* DeviceProducts.c: decides which layers' products the library does, and prepares its calls. */
+int32_t descent_assign_products(descent_plan *plan, const descent_device_options *options, descent_error *error);
+void descent_release_products(descent_device_plan *plan);
+
+/* DeviceProducts.c: tiles that the kernel of a launch has of a layer, by its place in the track. */
+int64_t descent_count_tiles(const descent_plan *plan, uint32_t launch, int64_t place);
+
+/* Crossovers.c: whether the library is expected to be faster than the kernel for a layer of this shape. */
+bool descent_is_library_faster(const descent_device_product *product, uint32_t capability, int64_t rows, int64_t cols,
+                               int64_t inner);
 
 /* DeviceTables.c: counts all records, or fills them in if there is room. */
 void descent_fill_tables(descent_plan *plan);

@@ -113,16 +113,23 @@ static int32_t copy_out(descent_plan *plan, const descent_step *step, const desc
   return code;
 }
 
+static int32_t run_item(const descent_device_plan *plan, void *stream, const descent_device_item *item,
+                        descent_error *error) {
+  const descent_device_methods *methods = plan->device->methods;
+  if (item->product)
+    return methods->library->run(plan->products.library, stream, item->product, plan->products.workspace, error);
+  return methods->launch(plan->device, stream, &item->call, error);
+}
+
 int32_t descent_device_step_run(descent_plan *plan, const descent_step *step, descent_result *result,
                                 descent_error *error) {
   static const descent_device_step none = {.size = sizeof(descent_device_step)};
   const descent_device_step *given = get_device_step(step), *own = given ? given : &none;
   const descent_device_plan *launches = plan->device;
-  descent_device *device = launches->device;
   int32_t code = write_words(plan, step, own->stream, error);
   if (code == DESCENT_OK)
     code = copy_in(plan, step, own, error);
   for (int64_t i = 0; i < launches->num_items && code == DESCENT_OK; ++i)
-    code = device->methods->launch(device, own->stream, &launches->items[i].call, error);
+    code = run_item(launches, own->stream, &launches->items[i], error);
   return code == DESCENT_OK ? copy_out(plan, step, own, result, error) : code;
 }

@@ -223,14 +223,15 @@ static void take_nonfinite(descent_plan *plan) {
   }
 }
 
-static void take_grids(descent_plan *plan, const descent_device_launch *launch) {
+static void take_grids(descent_plan *plan, uint32_t index) {
+  const descent_device_launch *launch = &plan->artifact->device->launches[index];
   const descent_device_track *track = &plan->device->tracks[launch->track];
   for (int64_t w = 0; w < track->num_waves; ++w) {
     int64_t end = 0;
     for (int64_t i = 0; i < track->waves[w].count; ++i) {
       const descent_logical *logical = &plan->logicals[track->logicals[track->waves[w].first + i]];
       const descent_grid *grid = &logical->entry->grids[launch->stage];
-      const int64_t tiles = descent_num_tiles(grid);
+      const int64_t tiles = descent_count_tiles(plan, index, track->waves[w].first + i);
       end += tiles;
       *(descent_device_grid *)descent_take_record(plan->device, TABLE_GRIDS) =
           (descent_device_grid){grid->rows,       grid->cols,       grid->row_block, grid->col_block,
@@ -244,13 +245,14 @@ static void take_launches(descent_plan *plan) {
   const descent_device_program *program = plan->artifact->device;
   for (uint32_t i = 0; i < program->num_launches; ++i) {
     const descent_device_launch *launch = &program->launches[i];
-    plan->device->launches[i] =
-        (descent_launch_records){plan->device->tables[TABLE_OPERANDS].used, plan->device->tables[TABLE_GRIDS].used,
-                                 plan->device->tables[TABLE_MAPS].used};
+    descent_launch_records *records = &plan->device->launches[i];
+    records->first_operand = plan->device->tables[TABLE_OPERANDS].used;
+    records->first_grid = plan->device->tables[TABLE_GRIDS].used;
+    records->first_map = plan->device->tables[TABLE_MAPS].used;
     for (uint32_t o = 0; o < launch->num_operands; ++o)
       *(uint32_t *)descent_take_record(plan->device, TABLE_OPERANDS) = launch->operands[o];
     if (launch->stage != UINT32_MAX)
-      take_grids(plan, launch);
+      take_grids(plan, i);
     take_records(plan->device, TABLE_MAPS, plan->device->tracks[launch->track].num_layers * launch->num_maps);
   }
 }

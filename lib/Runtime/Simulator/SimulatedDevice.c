@@ -1,9 +1,8 @@
 /* The simulator as a device: its memory is the host's, and a stream is the order of the calls. */
+#include "SimulatedLibrary.h"
 #include "Simulator.h"
-
 #include "TensorMap.h"
 
-#include "../Device/Device.h"
 #include "../Errors.h"
 
 #include <inttypes.h>
@@ -27,13 +26,13 @@ typedef struct memory_header {
 
 static simulated_device *simulated(descent_device *device) { return (simulated_device *)(void *)device; }
 
-static descent_shadow *shadow_of(descent_device *device) {
+descent_shadow *descent_simulated_shadow(descent_device *device) {
   return descent_simulator_memory(simulated(device)->simulator);
 }
 
 static int32_t mark(descent_device *device, const void *begin, int64_t bytes, descent_sim_content content,
                     descent_error *error) {
-  if (descent_shadow_set(shadow_of(device), begin, bytes, content))
+  if (descent_shadow_set(descent_simulated_shadow(device), begin, bytes, content))
     return DESCENT_OK;
   return descent_fail(error, DESCENT_OUT_OF_MEMORY,
                       "no memory to watch over %" PRId64 " bytes of the simulated device; simulate smaller layers",
@@ -75,7 +74,7 @@ static void release(descent_device *device, void *memory) {
   if (!memory)
     return;
   memory_header *header = (memory_header *)(void *)((char *)memory - ALIGNMENT);
-  descent_shadow_set(shadow_of(device), memory, header->bytes, DESCENT_SIM_NOTHING);
+  descent_shadow_set(descent_simulated_shadow(device), memory, header->bytes, DESCENT_SIM_NOTHING);
   free(header);
 }
 
@@ -158,7 +157,7 @@ static int32_t write_words(descent_device *device, void *stream, void *to, const
 static int32_t copy(descent_device *device, void *stream, void *to, const void *from, int64_t bytes,
                     descent_error *error) {
   (void)stream;
-  if (descent_shadow_content(shadow_of(device), to) != DESCENT_SIM_NOTHING)
+  if (descent_shadow_content(descent_simulated_shadow(device), to) != DESCENT_SIM_NOTHING)
     return upload(device, to, from, bytes, error);
   memcpy(to, from, (size_t)bytes);
   return DESCENT_OK;
@@ -195,4 +194,5 @@ const descent_device_methods descent_simulator_methods = {
     .write = write_words,
     .copy = copy,
     .launch = launch,
+    .library = &descent_simulated_library,
 };
