@@ -98,7 +98,7 @@ def test_profiles_are_refused(compile_rule: Compile) -> None:
         run.optimizer.step(1, profile=run.optimizer.profile())
 
 
-# The library's sums are f64 and rounded once, the kernels' are f32: entries of bf16 fall to the other side here and there.
+# The library's sums are f64 and rounded once, the kernels' are f32: entries of bf16 may fall to the other side.
 LIBRARY_SHAPES = (
     Tensor("wide", (24, 56)),
     Tensor("tall", (70, 33), "padded"),

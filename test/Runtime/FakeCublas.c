@@ -169,6 +169,16 @@ static double get_scalar(const void *scalar, int type) {
   return type == CUDA_R_64F ? *(const double *)scalar : (double)*(const float *)scalar;
 }
 
+/* An entry of the product. */
+static double multiply(cublasLtMatmulDesc_t desc, const void *a, cublasLtMatrixLayout_t a_layout, const void *b,
+                       cublasLtMatrixLayout_t b_layout, int32_t member, uint64_t row, uint64_t col) {
+  double sum = 0;
+  for (uint64_t i = 0; i < b_layout->rows; ++i)
+    sum += (desc->transposed ? load(a, a_layout, member, i, row) : load(a, a_layout, member, row, i)) *
+           load(b, b_layout, member, i, col);
+  return sum;
+}
+
 int cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const void *alpha, const void *a,
                    cublasLtMatrixLayout_t a_layout, const void *b, cublasLtMatrixLayout_t b_layout, const void *beta,
                    const void *c, cublasLtMatrixLayout_t c_layout, void *d, cublasLtMatrixLayout_t d_layout,
@@ -180,15 +190,11 @@ int cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc, const voi
   fake_cublas.stream = stream;
   fake_cublas.workspace = workspace;
   const double times = get_scalar(alpha, desc->scale_type), plus = get_scalar(beta, desc->scale_type);
-  const uint64_t inner = b_layout->rows;
   for (int32_t member = 0; member < d_layout->count; ++member)
     for (uint64_t col = 0; col < d_layout->cols; ++col)
       for (uint64_t row = 0; row < d_layout->rows; ++row) {
-        double sum = 0;
-        for (uint64_t i = 0; i < inner; ++i)
-          sum += (desc->transposed ? load(a, a_layout, member, i, row) : load(a, a_layout, member, row, i)) *
-                 load(b, b_layout, member, i, col);
-        sum = times * sum + (plus != 0 ? plus * load(c, c_layout, member, row, col) : 0);
+        const double sum = times * multiply(desc, a, a_layout, b, b_layout, member, row, col) +
+                           (plus != 0 ? plus * load(c, c_layout, member, row, col) : 0);
         store(d, d_layout, member, row, col, sum);
       }
   return result("cublasLtMatmul");
