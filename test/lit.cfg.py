@@ -2,7 +2,8 @@
 
 Substitutions beside the tools' names: %cc and %cxx, the compilers; %runtime_lib, what generated code links;
 %include, the folder of descent/Runtime/descent.h; %simulate, which makes a program that launches the kernels of LLVM
-IR under the simulator; %optimizers, the library of rules; %python, with NumPy.
+IR under the simulator; %optimizers, the library of rules; %fake_cuda, the folder of a driver that runs no kernels;
+%python, with NumPy.
 """
 
 import os
@@ -49,6 +50,7 @@ for name, value in {
                  f" -I{source / 'lib' / 'Runtime' / 'Simulator'}"
                  f" {source / 'examples' / 'simulator' / 'launch.c'}"
                  f" {build / 'lib' / 'libdescent_simulator.a'} -lm -x ir",
+    "%fake_cuda": str(build / "test" / "Runtime"),
     "%optimizers": str(source / "lib" / "Optimizers"),
     "%python": python,
 }.items():

@@ -6,8 +6,8 @@
 fake_cuda_state fake_cuda;
 
 static char contexts[FAKE_DEVICES], library;
-static const char *const kernels[] = {"first", "second", "descent_write", "fake"};
-enum { NUM_KERNELS = sizeof(kernels) / sizeof(kernels[0]) };
+enum { MOST_KERNELS = 256, USUAL_CAPABILITY = 75 };
+static const char *kernels[MOST_KERNELS]; /* that were asked for, by name */
 
 CUcontext fake_context(int device) { return (CUcontext)&contexts[device]; }
 
@@ -30,7 +30,15 @@ static int result(const char *function) {
 #define DECLARE(name, symbol, parameters) int name parameters;
 DESCENT_CUDA_FUNCTIONS(DECLARE)
 
-int cuInit(uint32_t flags) { return flags ? 1 : result("cuInit"); }
+/* Programs that know nothing of the fake say in their environment which device they want. */
+int cuInit(uint32_t flags) {
+  const char *capability = getenv("FAKE_CUDA_CAPABILITY");
+  if (capability) {
+    fake_cuda.version = 13000;
+    fake_cuda.capability = atoi(capability);
+  }
+  return flags ? 1 : result("cuInit");
+}
 
 int cuDriverGetVersion(int *version) {
   *version = fake_cuda.version;
@@ -59,7 +67,10 @@ int cuDeviceGetName(char *name, int length, CUdevice device) {
 }
 
 int cuDeviceGetAttribute(int *value, int attribute, CUdevice device) {
-  *value = attribute == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT ? 40 + device : attribute == 75 ? 7 : 5;
+  const int capability = fake_cuda.capability ? fake_cuda.capability : USUAL_CAPABILITY;
+  *value = attribute == CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT       ? 40 + device
+           : attribute == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR ? capability / 10
+                                                                       : capability % 10;
   return CUDA_SUCCESS;
 }
 
@@ -117,10 +128,14 @@ int cuLibraryUnload(CUlibrary unloaded) {
 }
 
 int cuLibraryGetKernel(CUkernel *kernel, CUlibrary loaded, const char *name) {
-  for (int i = 0; i < NUM_KERNELS && loaded; ++i)
-    if (strcmp(kernels[i], name) == 0)
-      return *kernel = (CUkernel)&kernels[i], CUDA_SUCCESS;
-  return 500;
+  int i = 0;
+  while (i < MOST_KERNELS && kernels[i] && strcmp(kernels[i], name) != 0)
+    ++i;
+  if (!loaded || i == MOST_KERNELS)
+    return 500;
+  kernels[i] = name;
+  *kernel = (CUkernel)&kernels[i];
+  return result("cuLibraryGetKernel");
 }
 
 int cuKernelSetAttribute(int attribute, int value, CUkernel kernel, CUdevice device) {

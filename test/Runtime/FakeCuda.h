@@ -18,10 +18,10 @@ typedef struct fake_map {
 } fake_map;
 
 typedef struct fake_cuda_state {
-  int version;
-  int fails;           /* with this, what `failing` names */
-  const char *failing; /* a function of the driver */
-  int depth;           /* of the thread's contexts */
+  int version, capability; /* capability 0: 75 */
+  int fails;               /* with this, what `failing` names */
+  const char *failing;     /* a function of the driver */
+  int depth;               /* of the thread's contexts */
   CUcontext stack[FAKE_DEPTH];
   int retained, libraries, allocations; /* and not given back */
   int launches, synchronized;

@@ -85,6 +85,9 @@ static void what_cannot_be_opened_leaves_nothing(void) {
   fake_cuda.failing = "cuKernelSetAttribute";
   fake_cuda.fails = 1;
   CHECK_REFUSED(open_on(0), DESCENT_DEVICE_FAULT, &error, "100000 bytes of workgroup memory for the kernel 'second'");
+  fake_cuda.failing = "cuLibraryGetKernel";
+  fake_cuda.fails = 500;
+  CHECK_REFUSED(open_on(0), DESCENT_DEVICE_FAULT, &error, "looking for the kernel 'descent_write'");
   fake_cuda.failing = "cuInit";
   fake_cuda.fails = CUDA_ERROR_NO_DEVICE;
   CHECK_REFUSED(open_on(0), DESCENT_NO_DEVICE, &error, "initializing NVIDIA's driver", "(100)");
