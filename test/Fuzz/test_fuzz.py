@@ -20,14 +20,20 @@ SEED = int(os.environ.get("DESCENT_FUZZ_SEED", "1"))
 # Many modules a run: starting the program takes as long as fifty modules.
 OPT = [str(BUILD / "bin" / "descent-opt"), "%s", "-split-input-file"]
 COMPILE = [str(BUILD / "bin" / "descent-compile"), "%s"]
+MATRICES = ["--class=matrix", "--stored=out_in", "--norm=#descent.rms_to_rms"]
 TOOLS = {
     "opt-parse": Tool(OPT, 50),
     "opt-canonicalize": Tool([*OPT, "-canonicalize", "-cse"], 50),
     "opt-expand": Tool([*OPT, "-descent-expand"], 50),
     "opt-plan": Tool([*OPT, "-descent-expand", "-convert-descent-to-plan"], 50),
     "opt-cpu": Tool([*OPT, "-plan-to-cpu"], 50),
+    "opt-gpu": Tool([*OPT, "-convert-plan-to-gpu=tensor-cores=false"], 50),
+    "opt-cuda": Tool([*OPT, "-plan-to-cuda"], 50),
+    "opt-simulator": Tool([*OPT, "-convert-plan-to-gpu", "-gpu-to-simulator"], 50),
     "compile-recipe": Tool([*COMPILE, "-o", "%t.ll"]),
-    "compile-rule": Tool([*COMPILE, "--class=matrix", "--stored=out_in", "--norm=#descent.rms_to_rms", "-o", "%t.ll"]),
+    "compile-simulator": Tool([*COMPILE, *MATRICES, "--target=simulator", "-o", "%t.ll"]),
+    "compile-ptx": Tool([*COMPILE, *MATRICES, "--target=cuda:sm_90a", "-o", "%t.ptx"]),
+    "compile-rule": Tool([*COMPILE, *MATRICES, "-o", "%t.ll"]),
     "compile-explain": Tool([*COMPILE, "--class=vector", "--norm=#descent.max", "--explain"]),
 }
 

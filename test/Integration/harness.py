@@ -9,6 +9,7 @@ from typing import Any
 import descent
 import numpy as np
 import numpy.typing as npt
+from descent.manifest import Group
 from oracles import RULES, advance, make_layer, norms
 from oracles.rule import Array
 from oracles.rule import Layer as OracleLayer
@@ -124,10 +125,10 @@ def members(array: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
     return list(array) if array.ndim == 3 else [array]
 
 
-def make_layer_entry(artifact: descent.Artifact, name: str, *arrays: Stored) -> descent.Layer:
-    """A vector is a matrix of one row where the first group takes matrices."""
-    wants_rows = artifact.groups[0].wants == "matrix"
-    return descent.Layer(name, *(array[np.newaxis] if array.ndim == 1 and wants_rows else array for array in arrays))
+def make_layer_entry(group: Group, name: str, *arrays: Stored) -> descent.Layer:
+    """A vector is a matrix of one row where the group takes matrices."""
+    rows = [array[np.newaxis] if array.ndim == 1 and group.wants == "matrix" else array for array in arrays]
+    return descent.Layer(name, *rows, group=group.name)
 
 
 class Run:
@@ -144,7 +145,10 @@ class Run:
         target: str | None = None,
         simulator_seed: int = 0,
         products: str = "auto",
+        group: str | None = None,
     ) -> None:
+        """`group`: of the artifact, if there are several."""
+        self.group = artifact.typed_manifest.group(group, "all")
         self.case, self.storage, self.seed, self.tensors = case, storage, seed, tensors
         self.weights: list[Stored] = []
         self.gradients: list[Stored] = []
@@ -157,7 +161,7 @@ class Run:
             self.weights.append(weight)
             self.gradients.append(gradient)
             self.memory.append((weight_memory, gradient_memory))
-            layers.append(make_layer_entry(artifact, tensor.name, weight, gradient))
+            layers.append(make_layer_entry(self.group, tensor.name, weight, gradient))
         self.optimizer = artifact.optimizer(
             layers, threads=threads, target=target, simulator_seed=simulator_seed, products=products
         )
@@ -198,8 +202,9 @@ class Run:
             expected += [None if tensor.name in absent else member for member in members(seen)]
             assert gradient.shape == weight.shape
         given = [None if t.name in absent else g for t, g in zip(self.tensors, self.gradients, strict=True)]
+        hyper = {self.group.name: self.hyper()}
         result = self.optimizer.step(
-            self.t, hyper=self.hyper(), gradients=given if absent else None, gradient_scale=scale, reports=reports
+            self.t, hyper=hyper, gradients=given if absent else None, gradient_scale=scale, reports=reports
         )
         if not follow:
             return result
@@ -217,7 +222,7 @@ class Run:
         return dict(self.optimizer.states[self.tensors[index].name])
 
     def scope(self, state: str) -> str:
-        (scope,) = [s.scope for s in self.optimizer.artifact.groups[0].states if s.name == state]
+        (scope,) = [s.scope for s in self.group.states if s.name == state]
         return scope
 
     def bits(self, index: int) -> list[bytes]:

@@ -9,12 +9,11 @@ import descent
 import numpy as np
 import pytest
 from harness import TABLE, Case, Run, Tensor
+from test_rules import CASES
 
-ELEMENTWISE = [
-    Case("sgd", hyper={"momentum": 0.8, "weight_decay": 0.02}),
-    Case("adamw", hyper={"weight_decay": 0.1}),
-    Case("lion", hyper={"weight_decay": 0.1}),
-]
+# Rules that sum nothing.
+ELEMENTWISE = [case for case in CASES if not case.reduces and case.norm is None]
+ADAMW = next(case for case in CASES if case.rule == "adamw")
 # Rows that are longer than a tile, rows that tiles cut, a number of entries that no vector divides.
 MORE = (Tensor("long", (2, 9001)), Tensor("high", (1500, 9), "padded"))
 
@@ -50,33 +49,8 @@ def test_entries_have_the_bits_of_the_processor(compile_rule: Compile, case: Cas
     agree(here, there)
 
 
-PRODUCTS = [
-    Case("muon", group_class="matrix", stored="out_in"),
-    Case("normuon", group_class="matrix", stored="in_out"),
-    Case("lanton", "#descent.rms_to_rms", "matrix", "out_in"),
-]
-SMALL = (Tensor("wide", (24, 56)), Tensor("tall", (70, 33), "padded"), Tensor("experts", (2, 9, 14)))
-
-
-# Sums in another order: of f64, and of f32 between roundings to bf16, one of which may fall to the other side.
-@pytest.mark.parametrize(("storage", "tolerance"), [("f64", 1e-9), ("f32", 2.0**-6)])
-@pytest.mark.parametrize("case", PRODUCTS, ids=str)
-def test_products_agree_with_the_processor(
-    compile_rule: Compile, case: Case, storage: str, tolerance: float
-) -> None:
-    here = Run(compile_rule(case.rule, *case.options, "--storage", storage), case, storage, SMALL)
-    there = Run(simulated(compile_rule, case, storage), case, storage, SMALL)
-    before = [weight.astype(np.float64) for weight in here.weights]
-    for run in (here, there):
-        run.step(follow=False)
-    for old, mine, other in zip(before, here.weights, there.weights, strict=True):
-        update = np.linalg.norm(mine - old)
-        assert update > 0 and np.linalg.norm(mine.astype(np.float64) - other) <= tolerance * update
-    there.check_surroundings()
-
-
 def test_a_step_of_nobody_changes_nothing(compile_rule: Compile) -> None:
-    here, there = runs_of(compile_rule, ELEMENTWISE[1], "f32")
+    here, there = runs_of(compile_rule, ADAMW, "f32")
     for run in (here, there):
         run.step(follow=False)
         run.step(absent=[tensor.name for tensor in run.tensors], follow=False)
@@ -84,7 +58,7 @@ def test_a_step_of_nobody_changes_nothing(compile_rule: Compile) -> None:
 
 
 def test_no_bit_depends_on_the_order_of_blocks_and_threads(compile_rule: Compile) -> None:
-    case = ELEMENTWISE[1]
+    case = ADAMW
     artifact = simulated(compile_rule, case, "bf16")
     runs = [Run(artifact, case, "bf16", simulator_seed=seed) for seed in (0, 1)]
     for run in runs:
@@ -93,11 +67,16 @@ def test_no_bit_depends_on_the_order_of_blocks_and_threads(compile_rule: Compile
 
 
 def test_profiles_are_refused(compile_rule: Compile) -> None:
-    run = Run(simulated(compile_rule, ELEMENTWISE[2], "f32"), ELEMENTWISE[2], "f32")
+    run = Run(simulated(compile_rule, ADAMW, "f32"), ADAMW, "f32")
     with pytest.raises(descent.Error, match="time of kernels on a device is not measured"):
         run.optimizer.step(1, profile=run.optimizer.profile())
 
 
+PRODUCTS = [
+    Case("muon", group_class="matrix", stored="out_in"),
+    Case("normuon", group_class="matrix", stored="in_out"),
+    Case("lanton", "#descent.rms_to_rms", "matrix", "out_in"),
+]
 # The library's sums are f64 and rounded once, the kernels' are f32: entries of bf16 may fall to the other side.
 LIBRARY_SHAPES = (
     Tensor("wide", (24, 56)),
@@ -131,4 +110,4 @@ def test_the_library_does_what_kernels_do(
 def test_who_multiplies_is_known(compile_rule: Compile) -> None:
     artifact = simulated(compile_rule, PRODUCTS[0], "f32")
     with pytest.raises(descent.Error, match='products are .*own.*library.*found .anybody.'):
-        Run(artifact, PRODUCTS[0], "f32", SMALL, products="anybody")
+        Run(artifact, PRODUCTS[0], "f32", LIBRARY_SHAPES, products="anybody")
