@@ -169,7 +169,7 @@ static LogicalResult explain(ModuleOp module, const CompileOptions &options) {
   OwningOpRef<ModuleOp> prepared = module.clone();
   if (failed(prepareForCpu(*prepared, cpu->paths.front())))
     return failure();
-  plan::explain(*prepared->getOps<plan::ProgramOp>().begin(), llvm::outs());
+  plan::explain(*prepared->getOps<plan::ProgramOp>().begin(), {}, llvm::outs());
   llvm::outs() << "code for";
   for (const CpuTarget &target : cpu->paths)
     llvm::outs() << " " << target.name;

@@ -122,7 +122,8 @@ LogicalResult descent::emitDeviceArtifact(ModuleOp module, StringRef extension, 
   SmallVector<plan::CodePath> described;
   for (StringRef name : llvm::split(names, '+'))
     described.push_back({name, host->features});
-  std::string manifest = plan::emitManifest(plan::ProgramLayout(program), described);
+  std::string manifest =
+      plan::emitManifest(plan::ProgramLayout(program, paths->front().devices.front().getRates()), described);
   bool isSimulator = paths->front().isSimulator();
   OwningOpRef<ModuleOp> artifact = lowerArtifact(*paths, *host, options);
   SmallVector<char> bytes;

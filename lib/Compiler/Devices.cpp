@@ -49,7 +49,10 @@ LogicalResult descent::explainForDevices(ModuleOp module, const CompileOptions &
   FailureOr<SmallVector<GpuTarget>> devices = getDevices(module.getContext(), options);
   if (failed(devices))
     return failure();
-  plan::explain(*module.getOps<plan::ProgramOp>().begin(), llvm::outs());
+  const GpuTarget &first = devices->front();
+  plan::explain(*module.getOps<plan::ProgramOp>().begin(), {first.getRates(), !first.chip.empty()}, llvm::outs());
+  if (!first.chip.empty())
+    llvm::outs() << "costs by the rates of " << first.name << "\n";
   llvm::outs() << "kernels for";
   for (const GpuTarget &target : *devices)
     llvm::outs() << " " << target.name;

@@ -246,7 +246,7 @@ Constant TrackTables::stage(Operation *op) {
 /// One way to go: its name, and what its stages cost.
 Constant TrackTables::alternative(unsigned choice, unsigned index) {
   std::vector<Constant> terms;
-  Formula cost = getCost(track, choice, index);
+  Formula cost = getCost(track, choice, index, program.rates);
   for (auto [powers, factor] : cost.getTerms()) {
     std::vector<Constant> term = {Constant::f64(factor)};
     for (unsigned power : powers)

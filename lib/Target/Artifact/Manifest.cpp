@@ -74,20 +74,20 @@ static llvm::json::Array describeStages(const TrackLayout &track) {
   return stages;
 }
 
-/// The names and costs of every choice's alternatives, in picoseconds as formulas have three decimals.
-static llvm::json::Array describeChoices(TrackOp track) {
+/// The names and costs of every choice's alternatives, in attoseconds as formulas have three decimals.
+static llvm::json::Array describeChoices(TrackOp track, const CostRates &rates) {
   llvm::json::Array choices;
   for (auto [number, choice] : llvm::enumerate(getChoices(track))) {
     llvm::json::Array alternatives;
     for (auto [index, name] : llvm::enumerate(choice.getNames().getAsRange<StringAttr>()))
       alternatives.push_back(
-          llvm::json::Object{{"name", name.getValue()}, {"cost", (getCost(track, number, index) * 1000.0).str()}});
+          llvm::json::Object{{"name", name.getValue()}, {"cost", (getCost(track, number, index, rates) * 1e9).str()}});
     choices.push_back(std::move(alternatives));
   }
   return choices;
 }
 
-static llvm::json::Object describeGroup(const TrackLayout &layout) {
+static llvm::json::Object describeGroup(const TrackLayout &layout, const CostRates &rates) {
   TrackOp track = layout.track;
   llvm::json::Array states, inputs, factors, reports;
   for (const StateField &state : layout.states)
@@ -116,7 +116,7 @@ static llvm::json::Object describeGroup(const TrackLayout &layout) {
                             {"inputs", std::move(inputs)},
                             {"factors", std::move(factors)},
                             {"reports", std::move(reports)},
-                            {"choices", describeChoices(track)},
+                            {"choices", describeChoices(track, rates)},
                             {"stages", describeStages(layout)}};
 }
 
@@ -128,7 +128,7 @@ std::string descent::plan::emitManifest(const ProgramLayout &layout, ArrayRef<Co
     targets.push_back(llvm::json::Object{{"name", path.target}, {"cpu_features", path.features}});
   for (const TrackLayout &track : layout.tracks)
     if (!TrackOp(track.track).getShared())
-      groups.push_back(describeGroup(track));
+      groups.push_back(describeGroup(track, layout.rates));
     else
       shared.push_back(llvm::json::Object{{"name", TrackOp(track.track).getSymName()},
                                           {"hypers", describeHypers(track)},

@@ -70,7 +70,7 @@ unsigned TrackLayout::getFactor(StringRef name) const {
   return llvm::find_if(factors, [&](FactorOp factor) { return factor.getName() == name; }) - factors.begin();
 }
 
-ProgramLayout::ProgramLayout(ProgramOp program) : program(program) {
+ProgramLayout::ProgramLayout(ProgramOp program, CostRates rates) : program(program), rates(rates) {
   for (TrackOp track : program.getBody()->getOps<TrackOp>()) {
     const TrackLayout &layout = tracks.emplace_back(track);
     numGroups += !track.getShared();

@@ -212,7 +212,7 @@ struct GpuEmitArtifact : descent::impl::GpuEmitArtifactBase<GpuEmitArtifact> {
   }
 
   LogicalResult emit(ProgramOp program, gpu::GPUModuleOp kernels, ArrayRef<GpuTarget> devices) {
-    ProgramLayout layout(program);
+    ProgramLayout layout(program, devices.front().getRates());
     if (failed(checkKernels(layout, kernels)))
       return failure();
     auto image = getOperation()->getAttrOfType<StringAttr>(kDeviceImage);

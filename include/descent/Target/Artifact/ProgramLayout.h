@@ -2,6 +2,7 @@
 #ifndef DESCENT_TARGET_ARTIFACT_PROGRAMLAYOUT_H
 #define DESCENT_TARGET_ARTIFACT_PROGRAMLAYOUT_H
 
+#include "descent/Dialect/Plan/Analysis/CostRates.h"
 #include "descent/Dialect/Plan/IR/Plan.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -50,14 +51,16 @@ private:
   mlir::Type weightType, gradientType;
 };
 
-/// The numbers of a program: its tracks, groups first, its flat list of hyperparameters and its reports.
+/// The numbers of a program: its tracks, groups first, its flat list of hyperparameters and its reports. Layers choose
+/// between alternatives by the machine's rates.
 class ProgramLayout {
 public:
-  explicit ProgramLayout(ProgramOp program);
+  explicit ProgramLayout(ProgramOp program, CostRates rates = {});
 
   unsigned getReport(llvm::StringRef name) const;
 
   ProgramOp program;
+  CostRates rates;
   llvm::SmallVector<TrackLayout, 0> tracks;
   llvm::SmallVector<unsigned> firstHyper; // of each track, in the flat list
   unsigned numGroups = 0, numHypers = 0;

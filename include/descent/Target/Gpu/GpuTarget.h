@@ -3,11 +3,18 @@
 #define DESCENT_TARGET_GPU_GPUTARGET_H
 
 #include "descent/Conversion/GpuKernels.h"
+#include "descent/Dialect/Plan/Analysis/CostRates.h"
 
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/StringRef.h"
 
 namespace descent {
+
+/// What a device does in a second at most, by its data sheet.
+struct GpuPeaks {
+  double terabytes;        // from and to memory
+  double f64, f32, narrow; // TFLOP/s: multiply-adds count as two; `narrow`: tensor cores in 16 bits, without sparsity
+};
 
 /// One kind of device. Adding one is a record in GpuTarget.cpp.
 struct GpuTarget {
@@ -21,6 +28,7 @@ struct GpuTarget {
   unsigned maxThreads;      // that a multiprocessor holds
   unsigned workgroupBytes;  // of memory that a block's threads share, at most
   unsigned multiprocessors; // that costs are estimated for
+  GpuPeaks peaks;           // none for the simulator
   GpuProducts products = GpuProducts::Mma;
 
   /// The registers of a thread in kernels that wait for memory; a kernel that computes says what it needs.
@@ -28,6 +36,8 @@ struct GpuTarget {
   /// How many blocks a multiprocessor holds of a kernel with so many threads a block, registers a thread and bytes of
   /// workgroup memory a block.
   unsigned getResidentBlocks(unsigned blockThreads, unsigned threadRegisters, unsigned blockBytes) const;
+  /// By what plans for the device are compared. The simulator's are compared as those of a processor, which it runs on.
+  plan::CostRates getRates() const;
   /// The compute capability: 90 for 9.0; 0 for the simulator.
   unsigned getCapability() const;
   /// Whether the chip's kernels run on later ones too, once assembled there: not if they may use what only it has.

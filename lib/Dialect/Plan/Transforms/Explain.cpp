@@ -1,5 +1,6 @@
 // EXPLAIN for optimizers: what a plan moves, computes and keeps, as formulas in the layer's shape.
 #include "descent/Dialect/Plan/Analysis/CostModel.h"
+#include "descent/Dialect/Plan/Analysis/LibraryProducts.h"
 #include "descent/Dialect/Plan/Transforms/Passes.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -10,13 +11,15 @@ using namespace mlir;
 using namespace descent::plan;
 
 namespace {
-/// A layer for which the cost is told: one core's time for every stage, one after the other.
+/// A layer for which the cost is told: the time of every stage, one after the other.
 constexpr Shape example = {1024, 1024};
 
 /// Explains one track.
 class TrackReport {
 public:
-  TrackReport(TrackOp track, raw_ostream &os) : track(track), os(os) { nameBuffers(); }
+  TrackReport(TrackOp track, const ExplainOptions &options, raw_ostream &os) : track(track), options(options), os(os) {
+    nameBuffers();
+  }
   void print();
 
 private:
@@ -24,16 +27,19 @@ private:
   std::string names(ArrayRef<Value> buffers) const;
   void printStage(unsigned number, Operation *stage);
   std::string getName(AlternativeAttr alternative);
+  std::string describeTime(const Formula &cost);
   void noteTraffic(const Traffic &traffic);
   void printSegment(unsigned segment);
   void printChoices();
   void printAlternative(AlternativeAttr alternative, const Formula &cost);
   void printWinners(unsigned choice, ArrayRef<Formula> costs);
+  Formula getAlternativeFlops(AlternativeAttr alternative);
   Formula getWorkerBytes();
   void printMemory();
   void printTypes();
 
   TrackOp track;
+  const ExplainOptions &options;
   raw_ostream &os;
   llvm::DenseMap<Value, std::string> buffers;
   // Of the segment so far.
@@ -42,7 +48,7 @@ private:
   Formula moved, flops, cost;
   llvm::SetVector<Value> needed, stored; // of the caller's memory
   // Of all segments.
-  Formula movedByAll, bound;
+  Formula movedByAll, flopsOfAll, bound;
 };
 } // namespace
 
@@ -92,7 +98,9 @@ void TrackReport::printStage(unsigned number, Operation *op) {
   os << llvm::formatv("  {0,3}  {1,-22} {2,-20} {3,-16} {4,-24} {5}", number, describeKind(op), names(traffic.reads),
                       names(traffic.writes), bytes.str(), stageFlops.str());
   AlternativeAttr alternative = getAlternative(op);
-  os << (alternative ? "; only " + getName(alternative) : "") << '\n';
+  os << (alternative ? "; only " + getName(alternative) : "");
+  auto product = dyn_cast<ProductOp>(op);
+  os << (options.forDevice && product && getLibraryProduct(product) ? "; or the library" : "") << '\n';
   noteTraffic(traffic);
   if (alternative) {
     branches = true;
@@ -101,7 +109,7 @@ void TrackReport::printStage(unsigned number, Operation *op) {
   ++launches;
   moved += bytes;
   flops += stageFlops;
-  cost += getCost(op);
+  cost += getCost(op, options.rates);
 }
 
 /// "gram", or "gram 1" for that of the second choice.
@@ -109,6 +117,14 @@ std::string TrackReport::getName(AlternativeAttr alternative) {
   SmallVector<ChoiceOp> choices = getChoices(track);
   StringRef name = cast<StringAttr>(choices[alternative.getChoice()].getNames()[alternative.getIndex()]);
   return choices.size() == 1 ? name.str() : (name + " " + llvm::Twine(alternative.getChoice())).str();
+}
+
+/// For the example; devices take less than milliseconds.
+std::string TrackReport::describeTime(const Formula &cost) {
+  double time = cost.evaluate(example);
+  std::string text =
+      options.forDevice ? llvm::formatv("{0:f1} us", 1e-3 * time) : llvm::formatv("{0:f2} ms", 1e-6 * time);
+  return llvm::formatv("{0} for {1} x {2}", text, example.rows, example.cols);
 }
 
 static std::string describeRatio(const Formula &moved, const Formula &bound) {
@@ -123,8 +139,9 @@ void TrackReport::printSegment(unsigned segment) {
     least += getBytes(cast<BufferType>(value.getType()));
   os << llvm::formatv("  segment {0}: {1} launches, {2} bytes, {3} flops; at least {4} bytes{5}", segment, launches,
                       moved.str(), flops.str(), least.str(), branches ? "" : describeRatio(moved, least));
-  os << llvm::formatv("; {0:f2} ms for {1} x {2}\n", 1e-6 * cost.evaluate(example), example.rows, example.cols);
+  os << "; " << describeTime(cost) << '\n';
   movedByAll += moved;
+  flopsOfAll += flops;
   bound += least;
   launches = 0;
   branches = false;
@@ -141,34 +158,42 @@ static unsigned getCheapest(ArrayRef<Formula> costs, Shape shape) {
 
 /// What a layer that runs the alternative does besides what every layer does.
 void TrackReport::printAlternative(AlternativeAttr alternative, const Formula &cost) {
-  Formula bytes, flops;
+  Formula bytes, flops = getAlternativeFlops(alternative);
   unsigned count = 0;
   for (Operation &op : *track.getBody()) {
     if (getAlternative(&op) != alternative)
       continue;
     ++count;
     bytes += getBytes(&op);
-    flops += getFlops(&op).total();
   }
   Formula all = Formula(movedByAll) += bytes;
   os << llvm::formatv("  {0}: {1} launches, {2} bytes, {3} flops more, {4} bytes with all segments; at least {5}{6}; "
-                      "{7:f2} ms for {8} x {9}\n",
+                      "{7}\n",
                       getName(alternative), count, bytes.str(), flops.str(), all.str(), bound.str(),
-                      describeRatio(all, bound), 1e-6 * cost.evaluate(example), example.rows, example.cols);
+                      describeRatio(all, bound), describeTime(cost));
 }
 
 void TrackReport::printChoices() {
   for (auto [number, choice] : llvm::enumerate(getChoices(track))) {
     SmallVector<Formula> costs;
     for (unsigned index = 0; index < choice.getNames().size(); ++index) {
-      costs.push_back(getCost(track, number, index));
+      costs.push_back(getCost(track, number, index, options.rates));
       printAlternative(AlternativeAttr::get(track.getContext(), number, index), costs.back());
     }
     printWinners(number, costs);
   }
 }
 
-/// Which shapes each alternative wins: matrices of one short side, from square ones on.
+Formula TrackReport::getAlternativeFlops(AlternativeAttr alternative) {
+  Formula flops;
+  for (Operation &op : *track.getBody())
+    if (getAlternative(&op) == alternative)
+      flops += getFlops(&op).total();
+  return flops;
+}
+
+/// Which shapes each alternative wins: matrices of one short side, from square ones on. For devices with the operations
+/// of a layer that runs it.
 void TrackReport::printWinners(unsigned choice, ArrayRef<Formula> costs) {
   std::string text;
   std::optional<unsigned> last;
@@ -177,8 +202,12 @@ void TrackReport::printWinners(unsigned choice, ArrayRef<Formula> costs) {
     if (cheapest == last)
       continue;
     last = cheapest;
-    text += llvm::formatv("{0}{1} from {2} x {3} on", text.empty() ? "" : ", ",
-                          getName(AlternativeAttr::get(track.getContext(), choice, cheapest)), example.rows, cols);
+    auto alternative = AlternativeAttr::get(track.getContext(), choice, cheapest);
+    text +=
+        llvm::formatv("{0}{1} from {2} x {3} on", text.empty() ? "" : ", ", getName(alternative), example.rows, cols);
+    Formula flops = getAlternativeFlops(alternative) += flopsOfAll;
+    if (options.forDevice)
+      text += llvm::formatv(" ({0:f1} GFLOP)", 1e-9 * flops.evaluate({example.rows, cols}));
   }
   os << "  cheapest: " << text << '\n';
 }
@@ -265,9 +294,9 @@ void TrackReport::print() {
     printMemory();
 }
 
-void descent::plan::explain(ProgramOp program, raw_ostream &os) {
+void descent::plan::explain(ProgramOp program, const ExplainOptions &options, raw_ostream &os) {
   os << "plan " << program.getSymName() << ": " << program.getSegments()
      << (program.getSegments() == 1 ? " segment" : " segments") << "; n = rows * cols, #i is scratch\n";
   for (TrackOp track : program.getBody()->getOps<TrackOp>())
-    TrackReport(track, os).print();
+    TrackReport(track, options, os).print();
 }

@@ -2,6 +2,7 @@
 #ifndef DESCENT_DIALECT_PLAN_ANALYSIS_COSTMODEL_H
 #define DESCENT_DIALECT_PLAN_ANALYSIS_COSTMODEL_H
 
+#include "descent/Dialect/Plan/Analysis/CostRates.h"
 #include "descent/Dialect/Plan/IR/Plan.h"
 
 #include <array>
@@ -37,18 +38,6 @@ private:
   std::map<Powers, double> terms;
 };
 
-/// Nanoseconds that one core takes for a byte of memory, an operation and a stage, measured on a processor with 512-bit
-/// vectors: 45 GB/s, 118 GFLOP/s of f32 products. Plans are compared by these rates, so their ratios matter.
-struct CostRates {
-  double byte = 0.022;
-  double entryFlop = 0.008;      // one entry by itself
-  double slowFlop = 0.1;         // a division, root or function besides
-  double productFlopF64 = 0.017; // of matrix products, by the type of the factors
-  double productFlopF32 = 0.0085;
-  double productFlop16 = 0.0043;
-  double stage = 500; // to begin one
-};
-
 /// Buffers that an operation of a track reads and writes, each once.
 struct Traffic {
   llvm::SmallVector<mlir::Value> reads, writes;
@@ -68,7 +57,7 @@ struct StageFlops {
 };
 StageFlops getFlops(mlir::Operation *op);
 
-/// Nanoseconds of one core, by the rates.
+/// Nanoseconds, by the rates.
 Formula getCost(mlir::Operation *op, const CostRates &rates = {});
 
 /// What an alternative of a track's choice costs: all that belongs to it.
