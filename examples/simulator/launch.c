@@ -3,10 +3,12 @@
  *   launch KERNEL BLOCKS THREADS [dynamic=BYTES] ARGUMENT...
  *
  * An argument is a memref, `f32[4x16]=ramp`, also with gaps between rows, `f32[4x10:16]=ramp`; a pointer to such
- * memory, `*f32[64]=ramp`; or a number, `i32=5`. What memory holds: ramp (0, 1, 2, ...), small (-3 to 3), zero, or
- * nothing that a kernel may read: none. Runs the kernel with many seeds, which must not change a bit, and prints what
- * memory holds then, or the first fault. */
+ * memory, `*f32[64]=ramp`; a number, `i32=5`; or a pointer to a tensor map of argument 0, `map0=64x32/64`, with boxes
+ * of 64 x 32 entries whose rows are swizzled by 64 bytes. What memory holds: ramp (0, 1, 2, ...), small (-3 to 3),
+ * zero, or nothing that a kernel may read: none. Runs the kernel with many seeds, which must not change a bit, and
+ * prints what memory holds then, or the first fault. */
 #include "Simulator.h"
+#include "TensorMap.h"
 
 #include <dlfcn.h>
 #include <inttypes.h>
@@ -26,7 +28,10 @@ typedef struct argument {
   } descriptor;
   void *pointer;
   int32_t number;
-  bool is_number, is_pointer;
+  struct {
+    uint32_t argument, rows, cols, swizzle;
+  } box;
+  bool is_number, is_pointer, is_map;
 } argument;
 
 static int64_t size_of(const char *type) {
@@ -53,6 +58,12 @@ static void put(const argument *at, int64_t i, int64_t value) {
 
 static void parse(argument *at, const char *text) {
   memset(at, 0, sizeof(*at));
+  at->is_map = sscanf(text, "map%" SCNu32 "=%" SCNu32 "x%" SCNu32 "/%" SCNu32, &at->box.argument, &at->box.rows,
+                      &at->box.cols, &at->box.swizzle) == 4;
+  if (at->is_map)
+    at->data = aligned_alloc(128, at->bytes = sizeof(descent_sim_tensor_map));
+  if (at->is_map)
+    return;
   at->is_pointer = *text == '*';
   text += at->is_pointer;
   if (sscanf(text, "i32=%" SCNd32, &at->number) == 1) {
@@ -79,10 +90,31 @@ static void parse(argument *at, const char *text) {
     put(at, i, strcmp(at->fill, "ramp") == 0 ? i : strcmp(at->fill, "small") == 0 ? i * 5 % 7 - 3 : 0);
 }
 
+static void *prepare_map(argument *at, const argument *of, descent_shadow *memory) {
+  descent_sim_tensor_map *map = (descent_sim_tensor_map *)(void *)at->data;
+  const uint32_t bytes = (uint32_t)size_of(of->type);
+  *map = (descent_sim_tensor_map){.data = of->data,
+                                  .rows = of->rows,
+                                  .cols = of->cols,
+                                  .row_bytes = of->stride * bytes,
+                                  .element_bytes = bytes,
+                                  .box_rows = at->box.rows,
+                                  .box_cols = at->box.cols,
+                                  .swizzle = at->box.swizzle};
+  const char *problem = descent_sim_seal_map(map);
+  if (problem)
+    printf("no tensor map of argument %" PRIu32 ": %s\n", at->box.argument, problem);
+  descent_shadow_allow(memory, map, sizeof(*map), true);
+  at->pointer = map;
+  return &at->pointer;
+}
+
 /* The address of what a kernel takes. */
-static void *prepare(argument *at, descent_shadow *memory) {
+static void *prepare(argument *all, argument *at, descent_shadow *memory) {
   if (at->is_number)
     return &at->number;
+  if (at->is_map)
+    return prepare_map(at, &all[at->box.argument], memory);
   memcpy(at->data, at->before, (size_t)at->bytes);
   descent_shadow_allow(memory, at->data, at->bytes, strcmp(at->fill, "none") != 0);
   at->pointer = at->data;
@@ -129,16 +161,16 @@ static void release(argument *at) {
 
 /* Whether memory holds what it did after the run with the first seed. */
 static bool is_as_before(argument *at, uint64_t seed) {
-  if (seed == 0 && !at->is_number)
+  if (seed == 0 && at->first_result)
     memcpy(at->first_result, at->data, (size_t)at->bytes);
-  return at->is_number || memcmp(at->first_result, at->data, (size_t)at->bytes) == 0;
+  return !at->first_result || memcmp(at->first_result, at->data, (size_t)at->bytes) == 0;
 }
 
 static bool run(descent_sim_launch *launch, argument *arguments, int count, uint64_t seed) {
   descent_simulator *simulator = descent_simulator_create(seed);
   void *addresses[MOST_ARGUMENTS];
   for (int i = 0; i < count; ++i)
-    addresses[i] = prepare(&arguments[i], descent_simulator_memory(simulator));
+    addresses[i] = prepare(arguments, &arguments[i], descent_simulator_memory(simulator));
   launch->arguments = addresses;
   const char *message;
   bool good = descent_simulator_run(simulator, launch, &message);
@@ -168,7 +200,7 @@ int main(int argc, char **argv) {
   for (uint64_t seed = 0; seed < SEEDS && good; ++seed)
     good = run(&launch, arguments, count, seed);
   for (int i = 0; i < count; ++i) {
-    if (good && !arguments[i].is_number)
+    if (good && arguments[i].first_result)
       print(&arguments[i], i);
     release(&arguments[i]);
   }

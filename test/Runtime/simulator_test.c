@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { LAUNCH = 7, BYTES = 8192 };
+enum { LAUNCH = 7, THREADS = 256, BYTES = 8192 };
 
 static _Alignas(16) char memory[BYTES];
 static descent_shadow *shadow;
@@ -14,8 +14,13 @@ static descent_shadow *shadow;
 /* An access at time `now`, after a barrier of the block at `block_since` and one of the warp at `warp_since`. */
 static descent_sim_finding access_at(int64_t block, int64_t thread, uint32_t now, uint32_t block_since,
                                      uint32_t warp_since, int64_t place, int64_t bytes, bool store) {
-  const descent_sim_actor actor = {LAUNCH,     descent_sim_thread_id(block, thread), now, block_since,
-                                   warp_since, store ? "a store" : "a load"};
+  const descent_sim_actor actor = {.stamp = LAUNCH,
+                                   .thread = descent_sim_thread_id(block, thread),
+                                   .threads = THREADS,
+                                   .now = now,
+                                   .block_since = block_since,
+                                   .warp_since = warp_since,
+                                   .where = store ? "a store" : "a load"};
   return descent_shadow_access(shadow, &actor, memory + place, bytes, store);
 }
 
@@ -132,7 +137,8 @@ static void readers_of_other_warps_are_not_forgotten(void) {
 static void launches_are_ordered(void) {
   begin(true);
   CHECK(store_by(0, 0, 0, 4));
-  const descent_sim_actor next = {LAUNCH + 1, descent_sim_thread_id(3, 1), 0, 0, 0, "a store"};
+  const descent_sim_actor next = {
+      .stamp = LAUNCH + 1, .thread = descent_sim_thread_id(3, 1), .threads = THREADS, .where = "a store"};
   CHECK(descent_shadow_access(shadow, &next, memory, 4, true).fault == DESCENT_SIM_FINE);
   end();
 }

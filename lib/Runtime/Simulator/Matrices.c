@@ -34,10 +34,13 @@ static float from_f16(uint16_t bits) {
   return sign * (exponent ? ldexpf((float)(mantissa + 1024), exponent - 25) : ldexpf((float)mantissa, -24));
 }
 
+float descent_sim_widen(uint16_t bits, int32_t factor) {
+  return factor == DESCENT_SIM_BF16 ? from_bf16(bits) : from_f16(bits);
+}
+
 /* The half of a register that has the lower or the upper neighbour. */
 static float get_half(uint32_t word, int upper, int32_t factor) {
-  const uint16_t bits = (uint16_t)(word >> (16 * upper));
-  return factor == DESCENT_SIM_BF16 ? from_bf16(bits) : from_f16(bits);
+  return descent_sim_widen((uint16_t)(word >> (16 * upper)), factor);
 }
 
 typedef struct factors {

@@ -1,5 +1,7 @@
-/* Where threads wait for each other: barriers of a block, and what the lanes of a warp do together. */
+/* Where threads wait for each other: barriers of a block, and what the lanes of a warp or of a warpgroup do together.
+ */
 #include "Lanes.h"
+#include "Pipelines.h"
 
 #include <inttypes.h>
 
@@ -20,11 +22,9 @@ static bool is_power_of_two(int32_t number) { return number > 0 && (number & (nu
 uint64_t descent_sim_shuffle(descent_sim_thread *thread, const char *where, uint64_t value, int32_t offset,
                              int32_t width, int32_t mode, int32_t *valid) {
   descent_sim_lane *lane = (descent_sim_lane *)thread;
+  if (!is_power_of_two(width) || width > DESCENT_SIM_WARP)
+    descent_sim_stop(lane, where, "has width %" PRId32 ", but widths are 1, 2, 4, 8, 16 and 32", width);
   lane->where = where;
-  if (!is_power_of_two(width) || width > DESCENT_SIM_WARP) {
-    descent_sim_fail(lane->simulator, lane, "has width %" PRId32 ", but widths are 1, 2, 4, 8, 16 and 32", width);
-    descent_sim_wait(lane, DESCENT_SIM_FINISHED);
-  }
   lane->value = value;
   lane->offset = offset;
   lane->width = width;
@@ -32,6 +32,13 @@ uint64_t descent_sim_shuffle(descent_sim_thread *thread, const char *where, uint
   descent_sim_wait(lane, DESCENT_SIM_AT_SHUFFLE);
   *valid = lane->valid;
   return lane->value;
+}
+
+int32_t descent_sim_elect(descent_sim_thread *thread, const char *where) {
+  descent_sim_lane *lane = (descent_sim_lane *)thread;
+  lane->where = where;
+  descent_sim_wait(lane, DESCENT_SIM_AT_ALIGNED);
+  return thread->thread % DESCENT_SIM_WARP == lane->simulator->asynchronous->elected;
 }
 
 /* Which lane of its warp a shuffle asks for; -1: one that is not among its `width`. */
@@ -88,10 +95,119 @@ static const char *name_of(descent_sim_waiting waiting) {
     return "a shuffle";
   case DESCENT_SIM_AT_PRODUCT:
     return "a product";
-  default:
+  case DESCENT_SIM_AT_MATRICES:
     return "a load of matrices";
+  case DESCENT_SIM_AT_WARPGROUP_PRODUCT:
+    return "a product of its warpgroup";
+  case DESCENT_SIM_AT_NAMED_BARRIER:
+    return "a barrier of some threads";
+  case DESCENT_SIM_AT_PHASE:
+  case DESCENT_SIM_TESTS_PHASE:
+    return "a phase of an mbarrier";
+  default:
+    return "what its warps do together";
   }
 }
+
+static bool needs_whole_warp(descent_sim_waiting waiting) {
+  return waiting == DESCENT_SIM_AT_PRODUCT || waiting == DESCENT_SIM_AT_MATRICES;
+}
+
+static bool is_of_warp(descent_sim_waiting waiting) {
+  return waiting >= DESCENT_SIM_AT_WARP_BARRIER && waiting <= DESCENT_SIM_AT_ALIGNED;
+}
+
+static bool is_of_warpgroup(descent_sim_waiting waiting) {
+  return waiting == DESCENT_SIM_AT_WARPGROUP_PRODUCT || waiting == DESCENT_SIM_AT_REGISTERS;
+}
+
+/* Whether others may still let it go on. */
+static bool may_come(descent_sim_waiting waiting) {
+  return waiting == DESCENT_SIM_AT_NAMED_BARRIER || waiting == DESCENT_SIM_AT_PHASE ||
+         waiting == DESCENT_SIM_TESTS_PHASE;
+}
+
+/* ---- Who has met ---- */
+
+static void resume(descent_sim_lane *lanes, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    lanes[i].waiting = DESCENT_SIM_RUNS;
+}
+
+/* A barrier of the warp, or of all threads of the block. */
+static void pass_barrier(descent_simulator *simulator, descent_sim_lane *lanes, int64_t count) {
+  const bool is_warp = lanes->waiting == DESCENT_SIM_AT_WARP_BARRIER;
+  descent_sim_share_clocks(lanes, count);
+  ++simulator->now;
+  for (int64_t i = 0; i < count; ++i) {
+    descent_sim_actor *actor = &lanes[i].actor;
+    *(is_warp ? &actor->warp_since : &actor->block_since) = actor->now = simulator->now;
+  }
+}
+
+/* What the lanes of a warp wait for happens. */
+static void meet_warp(descent_simulator *simulator, descent_sim_lane *warp, int64_t count) {
+  if (needs_whole_warp(warp->waiting) && count < DESCENT_SIM_WARP) {
+    descent_sim_fail(simulator, warp, "needs a whole warp, but its warp has %" PRId64 " threads", count);
+    return;
+  }
+  if (warp->waiting == DESCENT_SIM_AT_SHUFFLE)
+    exchange(warp, count);
+  if (warp->waiting == DESCENT_SIM_AT_PRODUCT)
+    descent_sim_multiply(warp);
+  if (warp->waiting == DESCENT_SIM_AT_MATRICES)
+    descent_sim_hand_out_matrices(warp);
+  if (warp->waiting == DESCENT_SIM_AT_WARP_BARRIER)
+    pass_barrier(simulator, warp, count);
+  resume(warp, count);
+}
+
+/* False if its lanes have met, but cannot go on yet. */
+static bool meet_warpgroup(descent_simulator *simulator, descent_sim_lane *warpgroup, int64_t count) {
+  if (count < DESCENT_SIM_WARPGROUP) {
+    descent_sim_fail(simulator, warpgroup, "needs a whole warpgroup, but its warpgroup has %" PRId64 " threads", count);
+    return true;
+  }
+  if (warpgroup->waiting == DESCENT_SIM_AT_REGISTERS && !descent_sim_change_registers(warpgroup))
+    return false;
+  if (warpgroup->waiting == DESCENT_SIM_AT_WARPGROUP_PRODUCT)
+    descent_sim_multiply_warpgroup(warpgroup);
+  resume(warpgroup, count);
+  return true;
+}
+
+/* Lets `count` neighbours go on if all of them wait for each other. */
+static bool meet_neighbours(descent_simulator *simulator, descent_sim_lane *lanes, int64_t count, bool is_warp) {
+  const bool waits = is_warp ? is_of_warp(lanes->waiting) : is_of_warpgroup(lanes->waiting);
+  if (!waits || find_stray(lanes, count))
+    return false;
+  if (!is_warp)
+    return meet_warpgroup(simulator, lanes, count);
+  meet_warp(simulator, lanes, count);
+  return true;
+}
+
+static int64_t count_neighbours(const descent_simulator *simulator, int64_t first, int64_t most) {
+  const int64_t left = simulator->launch->threads - first;
+  return left < most ? left : most;
+}
+
+bool descent_sim_meet(descent_simulator *simulator) {
+  const int64_t threads = simulator->launch->threads;
+  descent_sim_lane *lanes = simulator->lanes;
+  bool met = false;
+  for (int64_t w = 0; w < threads && !simulator->failed; w += DESCENT_SIM_WARP)
+    met = meet_neighbours(simulator, &lanes[w], count_neighbours(simulator, w, DESCENT_SIM_WARP), true) || met;
+  for (int64_t g = 0; g < threads && !simulator->failed; g += DESCENT_SIM_WARPGROUP)
+    met = meet_neighbours(simulator, &lanes[g], count_neighbours(simulator, g, DESCENT_SIM_WARPGROUP), false) || met;
+  if (met || simulator->failed || lanes->waiting != DESCENT_SIM_AT_BARRIER || find_stray(lanes, threads))
+    return met;
+  pass_barrier(simulator, lanes, threads);
+  resume(lanes, threads);
+  return true;
+}
+
+/* ---- Why nothing goes on ---- */
 
 /* Two lanes that were to meet, and cannot. */
 static void fail_divergence(descent_simulator *simulator, const descent_sim_lane *one, const descent_sim_lane *other) {
@@ -105,66 +221,59 @@ static void fail_divergence(descent_simulator *simulator, const descent_sim_lane
                      name_of(waits->waiting), stray->seen.thread, name_of(stray->waiting), stray->where);
 }
 
-static bool needs_whole_warp(descent_sim_waiting waiting) {
-  return waiting == DESCENT_SIM_AT_PRODUCT || waiting == DESCENT_SIM_AT_MATRICES;
-}
-
-static bool is_of_warp(descent_sim_waiting waiting) {
-  return waiting == DESCENT_SIM_AT_WARP_BARRIER || waiting == DESCENT_SIM_AT_SHUFFLE || needs_whole_warp(waiting);
-}
-
-/* What the lanes of a warp wait for happens. */
-static void resume_warp(descent_simulator *simulator, descent_sim_lane *warp, int64_t count) {
-  if (warp->waiting == DESCENT_SIM_AT_SHUFFLE)
-    exchange(warp, count);
-  if (warp->waiting == DESCENT_SIM_AT_PRODUCT)
-    descent_sim_multiply(warp);
-  if (warp->waiting == DESCENT_SIM_AT_MATRICES)
-    descent_sim_hand_out_matrices(warp);
-  const bool orders = warp->waiting == DESCENT_SIM_AT_WARP_BARRIER;
-  simulator->now += orders;
-  for (int64_t i = 0; i < count; ++i) {
-    warp[i].waiting = DESCENT_SIM_RUNS;
-    warp[i].actor.now = simulator->now;
-    warp[i].actor.warp_since = orders ? simulator->now : warp[i].actor.warp_since;
-  }
-}
-
-/* Lets a warp go on if its lanes wait for each other; false if they do not, or cannot meet. */
-static bool meet_warp(descent_simulator *simulator, descent_sim_lane *warp, int64_t count) {
+/* Neighbours of whom one waits for the others. */
+static void explain_neighbours(descent_simulator *simulator, descent_sim_lane *lanes, int64_t count, bool is_warp) {
   bool waits = false;
   for (int64_t i = 0; i < count; ++i)
-    waits = waits || is_of_warp(warp[i].waiting);
-  if (!waits)
-    return false;
-  const descent_sim_lane *stray = find_stray(warp, count);
-  if (stray)
-    fail_divergence(simulator, warp, stray);
-  else if (needs_whole_warp(warp->waiting) && count < DESCENT_SIM_WARP)
-    descent_sim_fail(simulator, warp, "needs a whole warp, but its warp has %" PRId64 " threads", count);
-  else
-    resume_warp(simulator, warp, count);
-  return !simulator->failed;
+    waits = waits || (is_warp ? is_of_warp(lanes[i].waiting) : is_of_warpgroup(lanes[i].waiting));
+  const descent_sim_lane *stray = waits ? find_stray(lanes, count) : NULL;
+  if (stray && !may_come(stray->waiting) && !may_come(lanes->waiting))
+    fail_divergence(simulator, lanes, stray);
 }
 
-void descent_sim_meet(descent_simulator *simulator) {
+static void explain_phase(descent_simulator *simulator, const descent_sim_lane *lane) {
+  const descent_sim_mbarrier *at = lane->mbarrier;
+  descent_sim_fail(
+      simulator, lane,
+      "waits for the end of a phase of parity %" PRId64 " that never comes: the mbarrier at byte %d of "
+      "workgroup memory is in phase %" PRId64 ", which lacks %" PRId32 " of %" PRId32 " arrivals and %" PRId64 " bytes",
+      lane->parity, (int)(at->address - simulator->workgroup), at->phase, at->pending, at->expected, at->bytes);
+}
+
+static void explain_named(descent_simulator *simulator, const descent_sim_lane *lane) {
+  const descent_sim_named *at = &simulator->asynchronous->named[lane->named];
+  descent_sim_fail(simulator, lane, "waits at barrier %" PRId32 " for %" PRId32 " threads, of which %" PRId32 " come",
+                   lane->named, at->count, at->arrived);
+}
+
+static void explain_registers(descent_simulator *simulator, const descent_sim_lane *lane) {
+  descent_sim_fail(simulator, lane,
+                   "waits for %" PRId32 " registers a thread, but the block's other warpgroups never give up enough",
+                   lane->registers);
+}
+
+/* One of the lanes that others might have let go on. */
+static void explain_lane(descent_simulator *simulator, const descent_sim_lane *lane) {
+  if (lane->waiting == DESCENT_SIM_AT_PHASE || lane->waiting == DESCENT_SIM_TESTS_PHASE)
+    explain_phase(simulator, lane);
+  else if (lane->waiting == DESCENT_SIM_AT_NAMED_BARRIER)
+    explain_named(simulator, lane);
+}
+
+/* First who can never meet, since others may wait for these. */
+void descent_sim_explain(descent_simulator *simulator) {
   const int64_t threads = simulator->launch->threads;
   descent_sim_lane *lanes = simulator->lanes;
-  bool met = false;
-  for (int64_t w = 0; w < threads && !simulator->failed; w += DESCENT_SIM_WARP) {
-    const int64_t left = threads - w;
-    met = meet_warp(simulator, &lanes[w], left < DESCENT_SIM_WARP ? left : DESCENT_SIM_WARP) || met;
-  }
-  if (met || simulator->failed)
-    return;
+  for (int64_t w = 0; w < threads; w += DESCENT_SIM_WARP)
+    explain_neighbours(simulator, &lanes[w], count_neighbours(simulator, w, DESCENT_SIM_WARP), true);
+  for (int64_t g = 0; g < threads; g += DESCENT_SIM_WARPGROUP)
+    explain_neighbours(simulator, &lanes[g], count_neighbours(simulator, g, DESCENT_SIM_WARPGROUP), false);
+  for (int64_t i = 0; i < threads; ++i)
+    explain_lane(simulator, &lanes[i]);
+  for (int64_t g = 0; g < threads; g += DESCENT_SIM_WARPGROUP)
+    if (lanes[g].waiting == DESCENT_SIM_AT_REGISTERS)
+      explain_registers(simulator, &lanes[g]);
   const descent_sim_lane *stray = find_stray(lanes, threads);
   if (stray)
     fail_divergence(simulator, lanes, stray);
-  if (stray || lanes->waiting != DESCENT_SIM_AT_BARRIER)
-    return;
-  ++simulator->now;
-  for (int64_t i = 0; i < threads; ++i) {
-    lanes[i].waiting = DESCENT_SIM_RUNS;
-    lanes[i].actor.now = lanes[i].actor.block_since = simulator->now;
-  }
 }

@@ -8,12 +8,20 @@ enum { FLAGS_SHIFT = 30 };
 static const uint32_t THREAD = (UINT32_C(1) << FLAGS_SHIFT) - 1;
 enum { ONE_READER, SEVERAL_LANES, SEVERAL_WARPS, SEVERAL_BLOCKS };
 
+/* A thread that read too, of a block whose actors keep clocks: barriers of all or of a warp need not order them. */
+typedef struct reader {
+  uint32_t thread, time;
+  const char *where;
+  struct reader *next;
+} reader;
+
 /* Some bytes that were always accessed together. A stamp of 0 is no access. */
 typedef struct cell {
   uint32_t writer, reader; /* thread ids and flags */
   uint32_t write_stamp, read_stamp;
   uint32_t write_time, read_time;
   const char *write_where, *read_where;
+  reader *others; /* of the reader's block, since they were last ordered */
 } cell;
 
 /* Cells stand for as many bytes as all accesses of a page so far were multiples of: pages split theirs as they must. */
@@ -84,7 +92,17 @@ static page *make_page(descent_shadow *shadow, uintptr_t number) {
   return found;
 }
 
+static void forget_readers(cell *at) {
+  for (reader *each = at->others, *next; each; each = next) {
+    next = each->next;
+    free(each);
+  }
+  at->others = NULL;
+}
+
 static void free_page(page *at) {
+  for (size_t i = 0; i < (size_t)PAGE >> at->unit_bits; ++i)
+    forget_readers(&at->cells[i]);
   free(at->cells);
   free(at);
 }
@@ -103,6 +121,20 @@ static void remove_page(descent_shadow *shadow, uintptr_t number) {
   free_page(found);
 }
 
+static bool copy_readers(cell *to) {
+  const reader *from = to->others;
+  to->others = NULL;
+  for (; from; from = from->next) {
+    reader *copy = malloc(sizeof(reader));
+    if (!copy)
+      return false;
+    *copy = *from;
+    copy->next = to->others;
+    to->others = copy;
+  }
+  return true;
+}
+
 /* Splits cells so that some begin at both addresses. */
 static bool split_cells(page *at, uintptr_t begin, uintptr_t end) {
   unsigned wanted = at->unit_bits;
@@ -115,12 +147,16 @@ static bool split_cells(page *at, uintptr_t begin, uintptr_t end) {
   cell *cells = malloc(count * sizeof(cell));
   if (!cells)
     return false;
-  for (size_t i = 0; i < count; ++i)
+  bool copied = true;
+  for (size_t i = 0; i < count; ++i) {
     cells[i] = at->cells[i >> finer];
+    if (i & (((size_t)1 << finer) - 1)) /* the first one keeps the others */
+      copied = copy_readers(&cells[i]) && copied;
+  }
   free(at->cells);
   at->cells = cells;
   at->unit_bits = wanted;
-  return true;
+  return copied;
 }
 
 descent_shadow *descent_shadow_create(void) {
@@ -167,8 +203,10 @@ bool descent_shadow_set(descent_shadow *shadow, const void *begin, int64_t bytes
     if (!found || !split_cells(found, at, stop))
       return false;
     const cell fresh = {.writer = (uint32_t)content << FLAGS_SHIFT};
-    for (cell *each = cell_at(found, at), *last = cell_at(found, stop - 1); each <= last; ++each)
+    for (cell *each = cell_at(found, at), *last = cell_at(found, stop - 1); each <= last; ++each) {
+      forget_readers(each);
       *each = fresh;
+    }
   }
   return true;
 }
@@ -189,10 +227,16 @@ void descent_shadow_forbid(descent_shadow *shadow, const void *begin, int64_t by
 static uint32_t block_of(uint32_t thread) { return thread >> 10; }
 static uint32_t warp_of(uint32_t thread) { return thread >> 5; }
 
+static uint32_t place_of(uint32_t thread) { return thread % DESCENT_SIM_MOST_ACTORS; }
+
 /* Whether earlier accesses of this launch, the last by `other` at `time`, are ordered before those of the actor. */
 static bool is_ordered(const descent_sim_actor *actor, uint32_t other, uint32_t several, uint32_t time) {
   if (several == SEVERAL_BLOCKS || block_of(other) != block_of(actor->thread))
     return false;
+  if (several == ONE_READER && actor->seen && time < actor->seen[place_of(other)])
+    return true;
+  if (place_of(other) >= actor->threads)
+    return false; /* whatever threads do, it may still go on */
   if (time < actor->block_since)
     return true;
   if (several == SEVERAL_WARPS || warp_of(other) != warp_of(actor->thread))
@@ -204,31 +248,84 @@ static bool races_with_write(const cell *at, const descent_sim_actor *actor) {
   return at->write_stamp == actor->stamp && !is_ordered(actor, at->writer & THREAD, ONE_READER, at->write_time);
 }
 
-static bool races_with_reads(const cell *at, const descent_sim_actor *actor) {
+static bool races_with_last_read(const cell *at, const descent_sim_actor *actor) {
   return at->read_stamp == actor->stamp &&
          !is_ordered(actor, at->reader & THREAD, at->reader >> FLAGS_SHIFT, at->read_time);
 }
 
+/* One of the other readers that is not ordered before the actor; null: all are. */
+static const reader *find_racing_reader(const cell *at, const descent_sim_actor *actor) {
+  const reader *each = at->read_stamp == actor->stamp ? at->others : NULL;
+  while (each && is_ordered(actor, each->thread, ONE_READER, each->time))
+    each = each->next;
+  return each;
+}
+
+static bool races_with_reads(const cell *at, const descent_sim_actor *actor) {
+  return races_with_last_read(at, actor) || find_racing_reader(at, actor);
+}
+
+static bool is_unfenced(const cell *at, const descent_sim_actor *actor) {
+  const uint32_t writer = at->writer & THREAD, place = place_of(writer);
+  return actor->fenced && at->write_stamp == actor->stamp && block_of(writer) == block_of(actor->thread) &&
+         place < actor->threads && at->write_time >= actor->fenced[place];
+}
+
+/* The last reader becomes one of the others, who no longer count if they are ordered before the actor. False without
+ * memory. */
+static bool keep_readers(cell *at, const descent_sim_actor *actor) {
+  if (at->read_stamp != actor->stamp)
+    forget_readers(at);
+  for (reader **place = &at->others, *each; (each = *place);) {
+    if (each->thread != actor->thread && !is_ordered(actor, each->thread, ONE_READER, each->time)) {
+      place = &each->next;
+      continue;
+    }
+    *place = each->next;
+    free(each);
+  }
+  if (at->reader == actor->thread || !races_with_last_read(at, actor))
+    return true;
+  reader *kept = malloc(sizeof(reader));
+  if (!kept)
+    return false;
+  *kept = (reader){at->reader & THREAD, at->read_time, at->read_where, at->others};
+  at->others = kept;
+  return true;
+}
+
 /* Who reads now stands for those whose reads are ordered before. Whatever is ordered after the one is after the others
  * too. */
-static void remember_read(cell *at, const descent_sim_actor *actor) {
-  uint32_t several = ONE_READER;
-  if (races_with_reads(at, actor)) {
-    const uint32_t before = at->reader & THREAD, now = actor->thread;
-    several = block_of(before) != block_of(now) ? SEVERAL_BLOCKS
-              : warp_of(before) != warp_of(now) ? SEVERAL_WARPS
-                                                : SEVERAL_LANES;
-    if (at->reader >> FLAGS_SHIFT > several)
-      several = at->reader >> FLAGS_SHIFT;
-  }
+static uint32_t find_several(const cell *at, const descent_sim_actor *actor) {
+  if (!races_with_last_read(at, actor))
+    return ONE_READER;
+  const uint32_t before = at->reader & THREAD, now = actor->thread, flag = at->reader >> FLAGS_SHIFT;
+  const uint32_t several = block_of(before) != block_of(now) ? SEVERAL_BLOCKS
+                           : warp_of(before) != warp_of(now) ? SEVERAL_WARPS
+                                                             : SEVERAL_LANES;
+  return flag > several ? flag : several;
+}
+
+/* False without memory. */
+static bool remember_read(cell *at, const descent_sim_actor *actor) {
+  uint32_t several = find_several(at, actor);
+  const bool listed = actor->seen && several != SEVERAL_BLOCKS && at->reader >> FLAGS_SHIFT == ONE_READER;
+  if (listed && !keep_readers(at, actor))
+    return false;
+  if (listed)
+    several = ONE_READER;
+  else
+    forget_readers(at);
   at->read_stamp = actor->stamp;
   at->reader = actor->thread | several << FLAGS_SHIFT;
   at->read_time = actor->now;
   at->read_where = actor->where;
+  return true;
 }
 
 /* All earlier accesses are ordered before it, so nothing more needs to be known of them. */
 static void remember_write(cell *at, const descent_sim_actor *actor) {
+  forget_readers(at);
   at->write_stamp = actor->stamp;
   at->writer = actor->thread | (uint32_t)DESCENT_SIM_DATA << FLAGS_SHIFT;
   at->write_time = actor->now;
@@ -244,42 +341,55 @@ static descent_sim_fault check_cell(const cell *at, const descent_sim_actor *act
     return store ? DESCENT_SIM_CONSTANT : DESCENT_SIM_FINE;
   if (races_with_write(at, actor))
     return store ? DESCENT_SIM_WRITE_RACE : DESCENT_SIM_READ_RACE;
+  if (is_unfenced(at, actor))
+    return DESCENT_SIM_UNFENCED;
   if (store)
     return races_with_reads(at, actor) ? DESCENT_SIM_OVERWRITE_RACE : DESCENT_SIM_FINE;
   return content == DESCENT_SIM_FRESH ? DESCENT_SIM_UNWRITTEN : DESCENT_SIM_FINE;
 }
 
-static descent_sim_finding make_finding(descent_sim_fault fault, uintptr_t byte, const cell *at) {
-  descent_sim_finding finding = {fault, byte, 0, NULL};
-  if (fault == DESCENT_SIM_READ_RACE || fault == DESCENT_SIM_WRITE_RACE) {
-    finding.other = at->writer & THREAD;
-    finding.other_where = at->write_where;
-  } else if (fault == DESCENT_SIM_OVERWRITE_RACE) {
-    finding.other = at->reader & THREAD;
-    finding.other_where = at->read_where;
-  }
-  return finding;
+static descent_sim_finding make_finding(descent_sim_fault fault, uintptr_t byte) {
+  return (descent_sim_finding){fault, byte, 0, NULL};
+}
+
+/* The access that an actor's is at odds with. */
+static void name_other(descent_sim_finding *finding, const cell *at, const descent_sim_actor *actor) {
+  finding->other = at->writer & THREAD;
+  finding->other_where = at->write_where;
+  if (finding->fault != DESCENT_SIM_OVERWRITE_RACE)
+    return;
+  const reader *racing = races_with_last_read(at, actor) ? NULL : find_racing_reader(at, actor);
+  finding->other = racing ? racing->thread : at->reader & THREAD;
+  finding->other_where = racing ? racing->where : at->read_where;
+}
+
+/* Of one cell. */
+static descent_sim_fault access_cell(cell *at, const descent_sim_actor *actor, bool store) {
+  const descent_sim_fault fault = check_cell(at, actor, store);
+  if (fault != DESCENT_SIM_FINE || at->writer >> FLAGS_SHIFT == DESCENT_SIM_FIXED)
+    return fault;
+  if (store)
+    remember_write(at, actor);
+  else if (!remember_read(at, actor))
+    return DESCENT_SIM_NO_MEMORY;
+  return DESCENT_SIM_FINE;
 }
 
 /* The part of an access that lies in one page. */
 static descent_sim_finding access_page(page *of, const descent_sim_actor *actor, uintptr_t begin, uintptr_t end,
                                        bool store) {
   if (!split_cells(of, begin, end))
-    return make_finding(DESCENT_SIM_NO_MEMORY, begin, NULL);
+    return make_finding(DESCENT_SIM_NO_MEMORY, begin);
   cell *last = cell_at(of, end - 1);
   for (cell *at = cell_at(of, begin); at <= last; ++at) {
-    const descent_sim_fault fault = check_cell(at, actor, store);
-    if (fault != DESCENT_SIM_FINE)
-      return make_finding(fault, begin, at);
+    descent_sim_finding finding = make_finding(access_cell(at, actor, store), begin);
+    if (finding.fault != DESCENT_SIM_FINE) {
+      name_other(&finding, at, actor);
+      return finding;
+    }
     begin += (uintptr_t)1 << of->unit_bits;
-    if (at->writer >> FLAGS_SHIFT == DESCENT_SIM_FIXED)
-      continue;
-    if (store)
-      remember_write(at, actor);
-    else
-      remember_read(at, actor);
   }
-  return make_finding(DESCENT_SIM_FINE, 0, NULL);
+  return make_finding(DESCENT_SIM_FINE, 0);
 }
 
 descent_sim_finding descent_shadow_access(descent_shadow *shadow, const descent_sim_actor *actor, const void *address,
@@ -289,10 +399,10 @@ descent_sim_finding descent_shadow_access(descent_shadow *shadow, const descent_
     stop = end_in_page(at, end);
     page *found = find_page(shadow, at >> PAGE_BITS);
     if (!found)
-      return make_finding(DESCENT_SIM_OUTSIDE, at, NULL);
+      return make_finding(DESCENT_SIM_OUTSIDE, at);
     const descent_sim_finding finding = access_page(found, actor, at, stop, store);
     if (finding.fault != DESCENT_SIM_FINE)
       return finding;
   }
-  return make_finding(DESCENT_SIM_FINE, 0, NULL);
+  return make_finding(DESCENT_SIM_FINE, 0);
 }

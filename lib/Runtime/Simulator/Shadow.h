@@ -7,19 +7,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A thread of a launch: its block, then 10 bits for its place in the block. A warp is 32 neighbours. */
+/* A thread of a launch: its block, then 10 bits for its place in the block. A warp is 32 neighbours. The places after
+ * the block's threads stand for what happens asynchronously: see Clocks.h. */
+enum { DESCENT_SIM_MOST_ACTORS = 1024 }; /* of a block */
+
 static inline uint32_t descent_sim_thread_id(int64_t block, int64_t thread) {
   return (uint32_t)block << 10 | (uint32_t)thread;
 }
 
-/* Who makes an access. A block's clock advances at each barrier of the block or of one of its warps. */
+/* Who makes an access. A block's clock advances at each barrier of the block or of one of its warps, and whenever a
+ * thread or an asynchronous operation lets others know how far it is. */
 typedef struct descent_sim_actor {
   uint32_t stamp;       /* of the launch, not 0 */
   uint32_t thread;      /* a thread id */
+  uint32_t threads;     /* of the block; actors beyond them are asynchronous */
   uint32_t now;         /* the block's clock */
-  uint32_t block_since; /* what the block did before is ordered */
+  uint32_t block_since; /* what the block's threads did before is ordered */
   uint32_t warp_since;  /* what the warp did before is ordered */
-  const char *where;    /* the operation */
+  const uint32_t *seen; /* what each of the block's actors did before is ordered; null: nothing but the above */
+  /* Of an asynchronous access: what each thread wrote before is no longer in its own view of memory only; else null. */
+  const uint32_t *fenced;
+  const char *where; /* the operation */
 } descent_sim_actor;
 
 typedef enum descent_sim_fault {
@@ -30,6 +38,7 @@ typedef enum descent_sim_fault {
   DESCENT_SIM_READ_RACE,      /* another thread wrote it, and nothing orders the two */
   DESCENT_SIM_WRITE_RACE,     /* as above, for two writes */
   DESCENT_SIM_OVERWRITE_RACE, /* another thread reads it, and nothing orders the two */
+  DESCENT_SIM_UNFENCED,       /* a thread wrote it before, but asynchronous accesses need not see that */
   DESCENT_SIM_NO_MEMORY       /* to remember the access */
 } descent_sim_fault;
 

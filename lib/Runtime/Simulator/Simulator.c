@@ -9,7 +9,7 @@
 enum { STACK_BYTES = 256 << 10 };
 
 /* splitmix64 */
-static uint64_t next_random(descent_simulator *simulator) {
+uint64_t descent_sim_random(descent_simulator *simulator) {
   uint64_t z = simulator->random += UINT64_C(0x9E3779B97F4A7C15);
   z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
   z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
@@ -20,7 +20,7 @@ static void permute(descent_simulator *simulator, int64_t *order, int64_t count)
   for (int64_t i = 0; i < count; ++i)
     order[i] = i;
   for (int64_t i = count - 1; i > 0; --i) {
-    const int64_t j = (int64_t)((next_random(simulator) >> 32) * (uint64_t)(i + 1) >> 32), moved = order[i];
+    const int64_t j = (int64_t)((descent_sim_random(simulator) >> 32) * (uint64_t)(i + 1) >> 32), moved = order[i];
     order[i] = order[j];
     order[j] = moved;
   }
@@ -39,6 +39,18 @@ void descent_sim_fail(descent_simulator *simulator, const descent_sim_lane *lane
   va_start(arguments, format);
   vsnprintf(simulator->message + used, sizeof(simulator->message) - used, format, arguments);
   va_end(arguments);
+}
+
+void descent_sim_stop(descent_sim_lane *lane, const char *where, const char *format, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof(text), format, arguments);
+  va_end(arguments);
+  lane->where = where;
+  descent_sim_fail(lane->simulator, lane, "%s", text);
+  for (;;)
+    descent_sim_wait(lane, DESCENT_SIM_FINISHED);
 }
 
 void descent_sim_wait(descent_sim_lane *lane, descent_sim_waiting reason) {
@@ -63,32 +75,68 @@ static bool has_finished(const descent_simulator *simulator) {
 static void begin_block(descent_simulator *simulator, int64_t block) {
   const descent_sim_launch *launch = simulator->launch;
   simulator->now = 0;
+  simulator->dynamic = descent_sim_begin_workgroup(simulator);
   for (int64_t i = 0; i < launch->threads; ++i) {
     descent_sim_lane *lane = &simulator->lanes[i];
     lane->seen =
-        (descent_sim_thread){i, launch->threads, block, launch->blocks, simulator->workgroup, launch->dynamic_bytes};
-    lane->actor = (descent_sim_actor){.stamp = simulator->launch_stamp, .thread = descent_sim_thread_id(block, i)};
+        (descent_sim_thread){i, launch->threads, block, launch->blocks, simulator->dynamic, launch->dynamic_bytes};
+    lane->actor = (descent_sim_actor){.stamp = simulator->launch_stamp,
+                                      .thread = descent_sim_thread_id(block, i),
+                                      .threads = (uint32_t)launch->threads};
     lane->waiting = DESCENT_SIM_RUNS;
     lane->where = "at its begin";
+    lane->products.count = lane->stores.count = 0;
+    lane->registers_fenced = false;
+    lane->store_reads = lane->store_writes = 0;
     descent_fiber_start(lane->fiber, run_lane, lane);
   }
-  if (!descent_sim_begin_workgroup(simulator))
+  descent_sim_begin_asynchronous(simulator);
+  if (!simulator->dynamic)
     descent_sim_fail(simulator, simulator->lanes, "there is no memory to simulate it");
 }
 
-static void run_block(descent_simulator *simulator, int64_t block) {
+/* Whether a thread tests an mbarrier's phase. */
+static bool is_tested(const descent_simulator *simulator) {
+  for (int64_t i = 0; i < simulator->launch->threads; ++i)
+    if (simulator->lanes[i].waiting == DESCENT_SIM_TESTS_PHASE)
+      return true;
+  return false;
+}
+
+static bool can_go_on(const descent_sim_lane *lane) {
+  return lane->waiting == DESCENT_SIM_RUNS || lane->waiting == DESCENT_SIM_TESTS_PHASE ||
+         (lane->waiting == DESCENT_SIM_AT_PHASE && descent_sim_is_phase_over(lane));
+}
+
+/* Each thread that can go on has a turn. False if none did more than to test a phase that is not complete. */
+static bool take_turns(descent_simulator *simulator) {
   const int64_t threads = simulator->launch->threads;
-  begin_block(simulator, block);
-  while (!simulator->failed && !has_finished(simulator)) {
-    permute(simulator, simulator->thread_order, threads);
-    for (int64_t i = 0; i < threads && !simulator->failed; ++i) {
-      descent_sim_lane *lane = &simulator->lanes[simulator->thread_order[i]];
-      if (lane->waiting == DESCENT_SIM_RUNS)
-        descent_fiber_resume(lane->fiber);
-    }
-    if (!simulator->failed)
-      descent_sim_meet(simulator);
+  bool happened = false;
+  permute(simulator, simulator->thread_order, threads);
+  for (int64_t i = 0; i < threads && !simulator->failed; ++i) {
+    descent_sim_lane *lane = &simulator->lanes[simulator->thread_order[i]];
+    if (!can_go_on(lane))
+      continue;
+    happened = happened || lane->waiting != DESCENT_SIM_TESTS_PHASE || descent_sim_is_phase_over(lane);
+    descent_fiber_resume(lane->fiber);
   }
+  return happened;
+}
+
+static void run_block(descent_simulator *simulator, int64_t block) {
+  enum { MOST_FRUITLESS = 1000 }; /* turns of threads that test a phase: they may give up */
+  begin_block(simulator, block);
+  int fruitless = 0;
+  while (!simulator->failed && !has_finished(simulator)) {
+    bool happened = take_turns(simulator);
+    happened = (!simulator->failed && descent_sim_meet(simulator)) || happened;
+    happened = (!simulator->failed && descent_sim_land_copies(simulator, !happened)) || happened;
+    fruitless = happened ? 0 : fruitless + 1;
+    if (!happened && (fruitless > MOST_FRUITLESS || !is_tested(simulator)))
+      descent_sim_explain(simulator);
+  }
+  if (!simulator->failed)
+    descent_sim_end_asynchronous(simulator);
 }
 
 static bool make_room(descent_simulator *simulator, const descent_sim_launch *launch) {
@@ -146,8 +194,10 @@ descent_simulator *descent_simulator_create(uint64_t seed) {
   simulator->memory = descent_shadow_create();
   simulator->lanes = calloc(DESCENT_SIM_MOST_THREADS, sizeof(descent_sim_lane));
   simulator->thread_order = calloc(DESCENT_SIM_MOST_THREADS, sizeof(int64_t));
-  simulator->workgroup = aligned_alloc(DESCENT_SIM_GAP, DESCENT_SIM_WORKGROUP_ROOM);
-  if (simulator->memory && simulator->lanes && simulator->thread_order && simulator->workgroup)
+  simulator->workgroup = aligned_alloc(DESCENT_SIM_WORKGROUP_ROOM, DESCENT_SIM_WORKGROUP_ROOM);
+  simulator->asynchronous = calloc(1, sizeof(descent_sim_asynchronous));
+  if (simulator->memory && simulator->lanes && simulator->thread_order && simulator->workgroup &&
+      simulator->asynchronous)
     return simulator;
   descent_simulator_destroy(simulator);
   return NULL;
@@ -156,8 +206,11 @@ descent_simulator *descent_simulator_create(uint64_t seed) {
 void descent_simulator_destroy(descent_simulator *simulator) {
   if (!simulator)
     return;
-  for (int64_t i = 0; i < simulator->num_lanes; ++i)
+  for (int64_t i = 0; i < simulator->num_lanes; ++i) {
     descent_fiber_destroy(simulator->lanes[i].fiber);
+    free(simulator->lanes[i].clock);
+  }
+  free(simulator->asynchronous);
   descent_shadow_destroy(simulator->memory);
   free(simulator->lanes);
   free(simulator->thread_order);

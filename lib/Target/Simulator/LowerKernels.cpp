@@ -1,5 +1,5 @@
 // Kernels as functions that fibers run.
-#include "SimulatorCalls.h"
+#include "PipelineLowering.h"
 
 #include "descent/Target/Simulator/Passes.h"
 
@@ -35,6 +35,8 @@ public:
   KernelLowering(gpu::GPUFuncOp kernel, SimulatorCalls &calls)
       : kernel(kernel), calls(calls), b(kernel.getLoc(), kernel) {
     pointer = LLVM::LLVMPointerType::get(b.getContext());
+    if (auto budget = kernel->getAttrOfType<IntegerAttr>("plan.registers"))
+      registers = budget.getInt();
   }
 
   LogicalResult lower();
@@ -71,6 +73,7 @@ private:
   Type pointer;
   func::FuncOp function;
   Value self;
+  int64_t registers = 0; // of a thread, as the kernel says
 };
 } // namespace
 
@@ -291,6 +294,8 @@ Value KernelLowering::createPlace(Operation *op) {
 LogicalResult KernelLowering::lowerOperation(Operation *op) {
   b.setInsertionPoint(op);
   b.setLoc(op->getLoc());
+  auto createStack = [&](int64_t count) { return createWords(count); };
+  PipelineLowering pipelines(b, calls, self, registers, createStack);
   auto meet = [&](StringRef name) { calls.create(b, name, {}, self, op, {}); };
   auto replace = [&](Value value) { op->getResult(0).replaceAllUsesWith(value); };
   bool stays = false;
@@ -314,8 +319,10 @@ LogicalResult KernelLowering::lowerOperation(Operation *op) {
             replace(self);
         })
         .Default([&](Operation *op) {
-          stays = true;
-          if (isa_and_nonnull<gpu::GPUDialect, NVVM::NVVMDialect>(op->getDialect()))
+          std::optional<LogicalResult> lowered = pipelines.lower(op);
+          result = lowered.value_or(success());
+          stays = !lowered;
+          if (!lowered && isa_and_nonnull<gpu::GPUDialect, NVVM::NVVMDialect>(op->getDialect()))
             result = op->emitOpError("is nothing that the simulator knows");
         });
   if (succeeded(result) && !stays)
@@ -337,6 +344,7 @@ static void eraseSpaces(Operation *op) {
 
 LogicalResult KernelLowering::lower() {
   moveBody();
+  checkUsesOfSums(function, calls, self);
   SmallVector<Operation *> operations;
   function.getBody().walk([&](Operation *op) { operations.push_back(op); });
   for (Operation *op : operations)

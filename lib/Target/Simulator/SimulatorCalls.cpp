@@ -47,6 +47,10 @@ LLVM::GlobalOp SimulatorCalls::createText(Operation *op) {
   return global;
 }
 
+Value SimulatorCalls::createPlace(ImplicitLocOpBuilder &b, Operation *op) {
+  return LLVM::AddressOfOp::create(b, createText(op));
+}
+
 Value SimulatorCalls::create(ImplicitLocOpBuilder &b, StringRef function, Type result, ValueRange arguments) {
   Type type = result ? result : Type(LLVM::LLVMVoidType::get(b.getContext()));
   auto call = LLVM::CallOp::create(b, declare(function, type, arguments.getTypes()), arguments);
@@ -55,7 +59,7 @@ Value SimulatorCalls::create(ImplicitLocOpBuilder &b, StringRef function, Type r
 
 Value SimulatorCalls::create(ImplicitLocOpBuilder &b, StringRef function, Type result, Value thread, Operation *op,
                              ValueRange arguments) {
-  SmallVector<Value> all = {thread, LLVM::AddressOfOp::create(b, createText(op))};
+  SmallVector<Value> all = {thread, createPlace(b, op)};
   llvm::append_range(all, arguments);
   return create(b, function, result, all);
 }

@@ -23,6 +23,9 @@ public:
   mlir::Value create(mlir::ImplicitLocOpBuilder &b, llvm::StringRef function, mlir::Type result, mlir::Value thread,
                      mlir::Operation *op, mlir::ValueRange arguments);
 
+  /// The text that names an operation and its place in the source.
+  mlir::Value createPlace(mlir::ImplicitLocOpBuilder &b, mlir::Operation *op);
+
   /// Whether a constant is a text that this class made.
   static bool isText(mlir::LLVM::GlobalOp global) { return global.getName().starts_with(kText); }
 
