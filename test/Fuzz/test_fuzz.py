@@ -27,7 +27,7 @@ TOOLS = {
     "opt-expand": Tool([*OPT, "-descent-expand"], 50),
     "opt-plan": Tool([*OPT, "-descent-expand", "-convert-descent-to-plan"], 50),
     "opt-cpu": Tool([*OPT, "-plan-to-cpu"], 50),
-    "opt-gpu": Tool([*OPT, "-convert-plan-to-gpu=tensor-cores=false"], 50),
+    "opt-gpu": Tool([*OPT, "-convert-plan-to-gpu=products=fma"], 50),
     "opt-cuda": Tool([*OPT, "-plan-to-cuda"], 50),
     "opt-simulator": Tool([*OPT, "-convert-plan-to-gpu", "-gpu-to-simulator"], 50),
     "compile-recipe": Tool([*COMPILE, "-o", "%t.ll"]),
