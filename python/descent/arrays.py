@@ -62,6 +62,15 @@ def address_of(array: Array) -> int:
     return int(array.ctypes.data if torch_of(array) is None else array.data_ptr())
 
 
+def likeness(array: Any) -> Any:
+    """All but the address: what is refused of an array is refused of those like it. None for what is no array."""
+    if isinstance(array, np.ndarray):
+        return (array.dtype, array.shape, array.strides, array.flags.aligned)
+    if torch_of(array) is None:
+        return None
+    return (array.dtype, array.layout, array.device, array.shape, array.stride())
+
+
 def byte_strides(array: Array) -> tuple[int, ...]:
     if torch_of(array) is None:
         return tuple(array.strides)

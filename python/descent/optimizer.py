@@ -76,6 +76,7 @@ class Optimizer:
         on_device = artifact.kind != "cpu"
         reports = len(artifact.typed_manifest.reports)
         self._device = DeviceSide(self._table, artifact.kind, reports) if on_device else None
+        self._accepted: dict[int, Any] = {}  # what gradients are like that were checked, by layer
         self._kept_result = StepResult(False, None, math.nan)  # of a launch on the processor
         device = abi.sized(abi.DeviceOptions())
         device.device = -1 if self._device is None or self._device.number is None else self._device.number
@@ -281,25 +282,26 @@ class Optimizer:
         for index, given in enumerate(self._gradient_list(gradients)):
             if given is None:
                 continue
-            layer, table_gradient = self._table.layers[index], self._table.gradients[index]
-            array = held(given, f"gradient of layer '{layer.name}'")
-            self._check_place(array, f"the gradient of layer '{layer.name}'")
-            found = place_gradient(layer, array, self._table.groups[index], self._table.weights[index])
-            strides, wanted = (
-                (found.batch_stride, found.row_stride),
-                (
-                    table_gradient.batch_stride,
-                    table_gradient.row_stride,
-                ),
-            )
-            if strides != wanted:
-                raise invalid_layer(
-                    f"the gradient of layer '{layer.name}' has the batch and row strides {strides}, the layer table "
-                    f"has {wanted}; copy it, or rebind the layers"
-                )
-            pointers[index] = found.data
-            kept.append(array)
+            likeness = arrays.likeness(given)
+            if likeness is None or likeness != self._accepted.get(index):
+                self._check_gradient(index, given)
+                self._accepted[index] = likeness
+            pointers[index] = arrays.address_of(given)
+            kept.append(given)
         return pointers, kept
+
+    def _check_gradient(self, index: int, given: Array) -> None:
+        layer, table_gradient = self._table.layers[index], self._table.gradients[index]
+        array = held(given, f"gradient of layer '{layer.name}'")
+        self._check_place(array, f"the gradient of layer '{layer.name}'")
+        found = place_gradient(layer, array, self._table.groups[index], self._table.weights[index])
+        strides = (found.batch_stride, found.row_stride)
+        wanted = (table_gradient.batch_stride, table_gradient.row_stride)
+        if strides != wanted:
+            raise invalid_layer(
+                f"the gradient of layer '{layer.name}' has the batch and row strides {strides}, the layer table "
+                f"has {wanted}; copy it, or rebind the layers"
+            )
 
     def _gradient_list(self, gradients: Gradients) -> list[Array | None]:
         layers = self._table.layers
@@ -347,7 +349,7 @@ class Optimizer:
                 raise invalid_layer(f"the layers, their groups or shapes differ: the plan has {old}, found {new}")
             state_memory.attach(table, self._views)
             self._entry_points.call("plan_rebind", self._plan, table.entries, len(table))
-            self._table = table
+            self._table, self._accepted = table, {}
 
     @staticmethod
     def _pairs(table: LayerTable) -> Iterator[tuple[Layer, Any]]:

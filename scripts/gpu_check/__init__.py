@@ -1,0 +1,1 @@
+"""What `scripts/gpu-check.sh` does: builds artifacts where the compiler is, checks and times them where a GPU is."""
