@@ -28,6 +28,8 @@ CHIPS = ("sm_80", "sm_90a", "sm_100a")
 MOST_REGISTERS, MOST_STOCHASTIC = 128, 168
 # Products keep 64 sums in registers: they aim at two blocks as well, but take more rather than spill.
 MOST_PRODUCT = 224
+# Chips with tensor cores that four warps feed, on which all products of the library in 16 bits shall be done.
+GROUP_CHIPS = ("sm_90a",)
 # What the compiler says of stages that it has no kernels for: such rules are counted, and no fault.
 MISSING = "has no kernel for a device yet"
 # Types of memory that differ in width and in how they are converted.
@@ -42,7 +44,7 @@ in this order, once where they agree. No device takes part: nothing here says ho
 with `--check` is a test: no kernel spills or has a stack, none takes more registers than it is allowed
 ({MOST_REGISTERS} in sweeps, {MOST_STOCHASTIC} where they round by chance, {MOST_PRODUCT} in products), ptxas
 warns of no serialized matrix instruction, all library functions are linked, and kernels that sweep over matrices
-access 16 bytes at once.
+access 16 bytes at once, and products in 16 bits use the tensor cores of four warps on {", ".join(GROUP_CHIPS)}.
 
 """
 
@@ -111,6 +113,8 @@ def faults(kernel: dict[str, Any], most: int) -> list[str]:
         found.append(f"spills {kernel['spill_bytes']} bytes, with a stack of {kernel['stack_bytes']}")
     if kernel["registers"] > most:
         found.append(f"has {kernel['registers']} registers, more than {most}")
+    if kernel["chip"] in GROUP_CHIPS and kernel["warp_products"]:
+        found.append("multiplies on the tensor cores of one warp, not of four")
     if kernel["name"].endswith("_sweep") and not kernel["wide_loads"] + kernel["wide_stores"]:
         found.append("accesses no 16 bytes at once")
     return found + kernel["warnings"]
@@ -132,7 +136,8 @@ def cell(chips: dict[str, dict[str, Any]], field: str) -> str:
 
 
 FIELDS = {"registers": "registers", "at most": "register_limit", "workgroup bytes": "workgroup_bytes",
-          "instructions": "instructions", "16-byte loads": "wide_loads", "stores": "wide_stores"}
+          "instructions": "instructions", "mma": "warp_products", "wgmma": "group_products",
+          "16-byte loads": "wide_loads", "stores": "wide_stores"}
 
 
 def own_kernels(result: Assembled) -> list[tuple[str, dict[str, dict[str, Any]]]]:

@@ -109,6 +109,8 @@ static std::string describeKernels(StringRef name, ArrayRef<KernelUse> kernels) 
                                      {"spill_bytes", kernel.spillBytes},
                                      {"workgroup_bytes", kernel.workgroupBytes},
                                      {"instructions", kernel.instructions},
+                                     {"warp_products", kernel.warpProducts},
+                                     {"group_products", kernel.groupProducts},
                                      {"wide_loads", kernel.wideLoads},
                                      {"wide_stores", kernel.wideStores},
                                      {"warnings", std::move(warnings)}});

@@ -74,12 +74,14 @@ def ConvertPlanToGpu : Pass<"convert-plan-to-gpu", "::mlir::ModuleOp"> {
 
     Products have blocks of 256 threads. They sum in the order of the inner extent, with fused multiply-adds or, with
     `products=mma` and both factors in bf16 or both in f16, `nvvm.mma.sync`: 16 products at a time, whose sum the device
-    rounds. A symmetric product that reduces no rows or columns has tiles on and below the diagonal only, and writes
-    their mirror images.
+    rounds. With `products=wgmma` such a product of two scratch buffers has blocks of 384 threads, of which one loads
+    by tensor maps that `plan.maps` of the kernel describes, and 256 multiply by `nvvm.wgmma.mma_async`; it takes as
+    much as it can use of `workgroup-bytes`. A symmetric product that reduces no rows or columns has tiles on and below
+    the diagonal only, and writes their mirror images.
 
     Guarantees that no kernel touches memory outside its buffers, that all threads of a block meet every barrier and
     shuffle, and that every operation of a region happens as written, without contraction. Leaves the program in place.
-    Fails on a region with an operation that has no vector form, and on a packing.
+    Fails on a region with an operation that has no vector form, on a packing, and if `workgroup-bytes` are too few.
   }];
   let options = [Option<"threads", "threads", "unsigned", "256", "threads of a block, a power of two from 32 to 1024">,
                  Option<"vectorBytes", "vector-bytes", "unsigned", "16", "bytes that a thread accesses at once">,
@@ -88,7 +90,9 @@ def ConvertPlanToGpu : Pass<"convert-plan-to-gpu", "::mlir::ModuleOp"> {
                         [{::llvm::cl::values(clEnumValN(::descent::GpuProducts::Fma, "fma", "multiply-adds"),
                                              clEnumValN(::descent::GpuProducts::Mma, "mma", "a warp's tensor cores"),
                                              clEnumValN(::descent::GpuProducts::Wgmma, "wgmma",
-                                                        "those of four warps, from 9.0a on"))}]>];
+                                                        "those of four warps, from 9.0a on"))}]>,
+                 Option<"workgroupBytes", "workgroup-bytes", "unsigned", "232448",
+                        "memory that a block may have, for kernels that use what there is">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect",

@@ -4,6 +4,7 @@
 
 #include "descent/Runtime/device.h"
 
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
@@ -30,6 +31,16 @@ Value GpuKernel::getFoldMemory(ImplicitLocOpBuilder &b, MemRefType type) {
   if (!memory)
     memory = addWorkgroupBuffer(b, type);
   return memory;
+}
+
+void GpuKernel::createBarrier(ImplicitLocOpBuilder &b) const {
+  if (shape.loaders == 0) {
+    gpu::BarrierOp::create(b);
+    return;
+  }
+  Value barrier = arith::ConstantOp::create(b, b.getI32IntegerAttr(1));
+  Value threads = arith::ConstantOp::create(b, b.getI32IntegerAttr(shape.threads));
+  NVVM::BarrierOp::create(b, Type(), barrier, threads, NVVM::BarrierReductionAttr(), Value());
 }
 
 void GpuKernel::emitOnce(ImplicitLocOpBuilder &b, llvm::function_ref<void()> body) {
@@ -105,15 +116,21 @@ public:
   KernelBuilder(ImplicitLocOpBuilder &b, GpuShape shape) : b(b), at(b), index(b) { kernel.shape = shape; }
 
   void createFunction(StringRef name);
-  LogicalResult emitTiles(Operation *stage, EmitTile emitTile);
+  void emitBody(Operation *stage, llvm::function_ref<void()> body);
   void emitLayers(ArrayRef<Operation *> stages);
   GpuKernel kernel;
 
 private:
   Value argument(Argument place) { return arguments[place]; }
-  /// Runs `body` for `block`, `block + blocks`, ... below `count`, unless the step is skipped.
-  void forBlock(Value count, llvm::function_ref<void(Value)> body);
-  void ifPresent(Value layer, llvm::function_ref<void()> body);
+  using Values = SmallVector<Value>;
+  using EmitTask = llvm::function_ref<Values(Value task, ValueRange carried)>;
+
+  void unlessSkipped(llvm::function_ref<void()> body);
+  /// Runs `body` for `block`, `block + blocks`, ... below `count`.
+  void forBlock(Value count, ValueRange initial, EmitTask body);
+  /// What `body` returns, or `otherwise` for a layer that is absent.
+  Values ifPresent(Value layer, ValueRange otherwise, llvm::function_ref<Values()> body);
+  LogicalResult forTiles(Operation *stage, ValueRange initial, EmitCarried emit);
   Value findLayer(Value task);
   void locateTile(Value layer, Value task, bool isTriangle);
   void findInTriangle(Value tiles, Value rowBlocks);
@@ -123,6 +140,7 @@ private:
   Value getBuffer(Value number) { return at.element(buffers, number, sizeof(descent_buffer)); }
   Value getSlot(Value number) { return at.element(slots, number, sizeof(double)); }
   void enterLayer(Value layer);
+  void emitLayer(ArrayRef<Operation *> stages);
   void takeBuffers(Operation *stage, int64_t firstOperand);
   void takeOperands(Operation *stage);
   void storeTileResults(ArrayRef<Value> results);
@@ -143,34 +161,43 @@ void KernelBuilder::createFunction(StringRef name) {
   SmallVector<Type> types(size_t(Count), pointer);
   types.append({i32, i32, i32, pointer});
   kernel.function = gpu::GPUFuncOp::create(b, name, b.getFunctionType(types, {}));
-  kernel.function.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr({int32_t(kernel.shape.threads), 1, 1}));
+  int32_t threads = kernel.shape.threads + kernel.shape.loaders;
+  kernel.function.setKnownBlockSizeAttr(b.getDenseI32ArrayAttr({threads, 1, 1}));
   kernel.function->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
   b.setInsertionPointToStart(&kernel.function.getBody().front());
   for (Value argument : kernel.function.getArguments().take_front(NumArguments)) {
     bool isPointer = isa<LLVM::LLVMPointerType>(argument.getType());
     arguments.push_back(isPointer ? at.toGlobal(argument) : at.toIndex(argument));
   }
+  kernel.maps = kernel.function.getArgument(Maps);
   kernel.thread = gpu::ThreadIdOp::create(b, gpu::Dimension::x);
   kernel.begun = kernel.thread.getDefiningOp();
 }
 
-void KernelBuilder::forBlock(Value count, llvm::function_ref<void(Value)> body) {
+void KernelBuilder::unlessSkipped(llvm::function_ref<void()> body) {
   Value zero = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
-  Value runs = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, at.loadWord(argument(Skip)), zero);
-  index.ifTrue(runs, [&] {
-    Value first = gpu::BlockIdOp::create(b, gpu::Dimension::x);
-    Value step = gpu::GridDimOp::create(b, gpu::Dimension::x);
-    scf::ForOp::create(b, first, count, step, ValueRange(), [&](OpBuilder &, Location, Value task, ValueRange) {
-      body(task);
-      scf::YieldOp::create(b);
-    });
+  index.ifTrue(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, at.loadWord(argument(Skip)), zero), body);
+}
+
+void KernelBuilder::forBlock(Value count, ValueRange initial, EmitTask body) {
+  Value first = gpu::BlockIdOp::create(b, gpu::Dimension::x);
+  Value step = gpu::GridDimOp::create(b, gpu::Dimension::x);
+  scf::ForOp::create(b, first, count, step, initial, [&](OpBuilder &, Location, Value task, ValueRange carried) {
+    scf::YieldOp::create(b, body(task, carried));
   });
 }
 
-void KernelBuilder::ifPresent(Value layer, llvm::function_ref<void()> body) {
+KernelBuilder::Values KernelBuilder::ifPresent(Value layer, ValueRange otherwise, llvm::function_ref<Values()> body) {
   Value zero = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
-  Value present = at.loadWord(at.element(argument(Present), layer, sizeof(uint32_t)));
-  index.ifTrue(arith::CmpIOp::create(b, arith::CmpIPredicate::ne, present, zero), body);
+  Value word = at.loadWord(at.element(argument(Present), layer, sizeof(uint32_t)));
+  Value present = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, word, zero);
+  auto then = [&](OpBuilder &, Location) { scf::YieldOp::create(b, body()); };
+  if (otherwise.empty()) {
+    scf::IfOp::create(b, present, then);
+    return {};
+  }
+  auto keep = [&](OpBuilder &, Location) { scf::YieldOp::create(b, otherwise); };
+  return scf::IfOp::create(b, present, then, keep).getResults();
 }
 
 /// The first layer whose tiles end after `task`, by bisection.
@@ -279,39 +306,59 @@ void KernelBuilder::storeTileResults(ArrayRef<Value> results) {
   });
 }
 
-LogicalResult KernelBuilder::emitTiles(Operation *stage, EmitTile emitTile) {
+LogicalResult KernelBuilder::forTiles(Operation *stage, ValueRange initial, EmitCarried emit) {
   LogicalResult result = success();
   Value lastEnd = at.element(argument(Ends), index.sub(argument(Count), 1), sizeof(int64_t));
-  forBlock(at.loadIndex(lastEnd), [&](Value task) {
+  forBlock(at.loadIndex(lastEnd), initial, [&](Value task, ValueRange carried) {
     auto enter = [&](Value layer) {
       numTaken = 0;
+      kernel.layer = layer;
       enterLayer(layer);
       locateTile(layer, task, stage->hasAttr("plan.triangle"));
       takeOperands(stage);
     };
-    kernel.reload = [&] { enter(findLayer(task)); };
+    kernel.reload = [&, task] { enter(findLayer(task)); };
     Value layer = findLayer(task);
-    ifPresent(layer, [&] {
+    return ifPresent(layer, carried, [&]() -> Values {
       enter(layer);
-      FailureOr<SmallVector<Value>> results = emitTile(kernel);
-      if (succeeded(results))
-        storeTileResults(*results);
-      else
-        result = failure();
+      FailureOr<Values> left = emit(carried);
+      result = success(succeeded(result) && succeeded(left));
+      return succeeded(left) ? *left : Values(carried);
     });
   });
-  gpu::ReturnOp::create(b);
   return result;
+}
+
+void KernelBuilder::emitBody(Operation *stage, llvm::function_ref<void()> body) {
+  kernel.forTiles = [this, stage](ValueRange initial, EmitCarried emit) { return forTiles(stage, initial, emit); };
+  kernel.storeResults = [this](ArrayRef<Value> results) { storeTileResults(results); };
+  unlessSkipped(body);
+  gpu::ReturnOp::create(b);
+}
+
+FailureOr<gpu::GPUFuncOp> descent::plan::createRolesKernel(ImplicitLocOpBuilder &b, Operation *stage, GpuShape shape,
+                                                           EmitBody emitBody) {
+  KernelBuilder builder(b, shape);
+  builder.createFunction("kernel");
+  LogicalResult result = success();
+  builder.emitBody(stage, [&] { result = emitBody(builder.kernel); });
+  if (succeeded(result))
+    return builder.kernel.function;
+  builder.kernel.function.erase();
+  return failure();
 }
 
 FailureOr<gpu::GPUFuncOp> descent::plan::createTileKernel(ImplicitLocOpBuilder &b, Operation *stage, GpuShape shape,
                                                           EmitTile emitTile) {
-  KernelBuilder builder(b, shape);
-  builder.createFunction("kernel");
-  if (succeeded(builder.emitTiles(stage, emitTile)))
-    return builder.kernel.function;
-  builder.kernel.function.erase();
-  return failure();
+  return createRolesKernel(b, stage, shape, [&](GpuKernel &kernel) {
+    return kernel.forTiles({}, [&](ValueRange) -> FailureOr<SmallVector<Value>> {
+      FailureOr<SmallVector<Value>> results = emitTile(kernel);
+      if (failed(results))
+        return failure();
+      kernel.storeResults(*results);
+      return SmallVector<Value>();
+    });
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -347,24 +394,31 @@ SmallVector<Value> KernelBuilder::emitNumbers(Operation *stage) {
   return results;
 }
 
+void KernelBuilder::emitLayer(ArrayRef<Operation *> stages) {
+  for (Operation *stage : stages) {
+    takeOperands(stage);
+    SmallVector<Value> results = emitNumbers(stage);
+    SmallVector<Value> places;
+    for (size_t i = 0; i < results.size(); ++i)
+      places.push_back(getSlot(nextOperand()));
+    // One thread writes, and all see it before the next stage reads.
+    Value isFirst = index.compare(arith::CmpIPredicate::eq, kernel.thread, index.constant(0));
+    index.ifTrue(isFirst, [&] {
+      for (auto [result, place] : llvm::zip(results, places))
+        LLVM::StoreOp::create(b, result, place);
+    });
+    gpu::BarrierOp::create(b);
+  }
+}
+
 void KernelBuilder::emitLayers(ArrayRef<Operation *> stages) {
-  forBlock(argument(Count), [&](Value layer) {
-    ifPresent(layer, [&] {
-      enterLayer(layer);
-      for (Operation *stage : stages) {
-        takeOperands(stage);
-        SmallVector<Value> results = emitNumbers(stage);
-        SmallVector<Value> places;
-        for (size_t i = 0; i < results.size(); ++i)
-          places.push_back(getSlot(nextOperand()));
-        // One thread writes, and all see it before the next stage reads.
-        Value isFirst = index.compare(arith::CmpIPredicate::eq, kernel.thread, index.constant(0));
-        index.ifTrue(isFirst, [&] {
-          for (auto [result, place] : llvm::zip(results, places))
-            LLVM::StoreOp::create(b, result, place);
-        });
-        gpu::BarrierOp::create(b);
-      }
+  unlessSkipped([&] {
+    forBlock(argument(Count), {}, [&](Value layer, ValueRange) {
+      return ifPresent(layer, {}, [&]() -> Values {
+        enterLayer(layer);
+        emitLayer(stages);
+        return {};
+      });
     });
   });
   gpu::ReturnOp::create(b);

@@ -31,7 +31,7 @@ void OrientedBlocks::gather(Value rowBegin, Value rowEnd, Value colBegin, Value 
   if (isEmpty())
     return;
   index.ifTrue(isTransposed, [&] {
-    gpu::BarrierOp::create(b); // after the last block has been read
+    kernel.createBarrier(b); // after the last block has been read
     Value blockRow = index.rem(kernel.thread, rows), row = index.add(rowBegin, blockRow);
     Value isRow = index.compare(arith::CmpIPredicate::slt, row, rowEnd);
     for (auto &[buffer, matrix] : matrices) {
@@ -50,7 +50,7 @@ void OrientedBlocks::gather(Value rowBegin, Value rowEnd, Value colBegin, Value 
       for (auto [blockCol, entry] : llvm::zip(blockCols, entries))
         memref::StoreOp::create(b, entry, matrix.block, ValueRange{blockCol, blockRow});
     }
-    gpu::BarrierOp::create(b);
+    kernel.createBarrier(b);
   });
 }
 

@@ -91,7 +91,7 @@ struct ConvertPlanToGpu : descent::impl::ConvertPlanToGpuBase<ConvertPlanToGpu> 
           return signalPassFailure();
   }
 
-  GpuShape getShape() const { return {int64_t(threads), int64_t(vectorBytes), products}; }
+  GpuShape getShape() const { return {int64_t(threads), int64_t(vectorBytes), products, int64_t(workgroupBytes)}; }
 
   LogicalResult lowerTrack(TrackOp track, GpuLibrary &library) {
     unsigned index = 0;

@@ -2,7 +2,7 @@
 #ifndef DESCENT_LIB_CONVERSION_PLANTOGPU_PRODUCTCORE_H
 #define DESCENT_LIB_CONVERSION_PLANTOGPU_PRODUCTCORE_H
 
-#include "GpuKernel.h"
+#include "ProductEpilogue.h"
 
 namespace descent::plan {
 
@@ -25,16 +25,11 @@ struct ProductShape {
   bool usesTensorCores;
   int64_t registers;  // that a thread may have
   int64_t rows, cols; // of the tile
-  int64_t partRows;   // of the sums that the epilogue finds in memory at a time
-  mlir::Type accumulator;
+  SumsShape sums;
   PanelShape lhs, rhs;
 
   static constexpr int64_t threads = 256, warps = threads / GpuShape::warp;
-  int64_t sumsStride() const { return cols + 16 / (accumulator.getIntOrFloatBitWidth() / 8); }
 };
-
-/// The shape for a product's types on a device: the one place that chooses between kernels.
-ProductShape getProductShape(ProductOp product, GpuShape device);
 
 /// What threads do with panels in the block's memory: memrefs <2 x rows x stride>, of which `buffer` is the one at
 /// hand.
@@ -47,7 +42,7 @@ public:
   virtual Values createZeros() = 0;
   /// The sums, and the products of two panels, in the order of the inner extent.
   virtual Values multiply(mlir::Value lhs, mlir::Value rhs, mlir::Value buffer, mlir::ValueRange sums) = 0;
-  /// Stores the thread's sums of the tile's rows `part` * partRows, ... to the rows of `memory`.
+  /// Stores the thread's sums of the tile's rows `part` * sums.rows, ... to the rows of `memory`.
   virtual void storeSums(mlir::ValueRange sums, mlir::Value part, mlir::Value memory) = 0;
 };
 

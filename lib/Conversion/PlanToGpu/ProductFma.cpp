@@ -31,7 +31,7 @@ private:
 
 FmaCore::FmaCore(ImplicitLocOpBuilder &b, const ProductShape &shape, Value thread)
     : b(b), index(b), shape(shape),
-      group(VectorType::get({shape.cols / (warpCols * laneCols * groups)}, shape.accumulator)),
+      group(VectorType::get({shape.cols / (warpCols * laneCols * groups)}, shape.sums.type)),
       length(group.getNumElements()) {
   Value warp = index.div(thread, GpuShape::warp), lane = index.rem(thread, GpuShape::warp);
   warpRow = index.mul(index.div(warp, warpCols), laneRows * groups * length);
@@ -78,9 +78,9 @@ ProductCore::Values FmaCore::multiply(Value lhs, Value rhs, Value buffer, ValueR
 }
 
 void FmaCore::storeSums(ValueRange sums, Value part, Value memory) {
-  Value isPart = index.compare(arith::CmpIPredicate::eq, index.div(warpRow, shape.partRows), part);
+  Value isPart = index.compare(arith::CmpIPredicate::eq, index.div(warpRow, shape.sums.rows), part);
   index.ifTrue(isPart, [&] {
-    Value first = index.sub(row, index.mul(part, shape.partRows));
+    Value first = index.sub(row, index.mul(part, shape.sums.rows));
     auto sum = sums.begin();
     for (int64_t i = 0; i < groups; ++i)
       for (int64_t j = 0; j < length; ++j)

@@ -38,7 +38,7 @@ void MirrorSquare::emit(Value firstRow, Value firstCol) {
     Value entry = memref::LoadOp::create(b, matrix, ValueRange{index.add(firstRow, row), index.add(firstCol, col)});
     memref::StoreOp::create(b, entry, memory, index.add(index.mul(row, stride), col));
   });
-  gpu::BarrierOp::create(b);
+  kernel.createBarrier(b);
   forEntry(cols, rows, [&](Value col, Value row) {
     Value below = index.add(firstRow, row), left = index.add(firstCol, col);
     index.ifTrue(index.compare(arith::CmpIPredicate::sgt, below, left), [&] {
@@ -46,7 +46,7 @@ void MirrorSquare::emit(Value firstRow, Value firstCol) {
       memref::StoreOp::create(b, entry, matrix, ValueRange{left, below});
     });
   });
-  gpu::BarrierOp::create(b);
+  kernel.createBarrier(b);
 }
 
 void ProductMirror::emit(ImplicitLocOpBuilder &b, const GpuKernel &kernel, Value matrix, Value memory) {

@@ -122,11 +122,11 @@ ProductCore::Values MmaCore::multiply(Value lhs, Value rhs, Value buffer, ValueR
 }
 
 void MmaCore::storeSums(ValueRange sums, Value part, Value memory) {
-  Value isPart = index.compare(arith::CmpIPredicate::eq, index.div(warpRow, shape.partRows), part);
+  Value isPart = index.compare(arith::CmpIPredicate::eq, index.div(warpRow, shape.sums.rows), part);
   index.ifTrue(isPart, [&] {
-    Value row = index.add(index.sub(warpRow, index.mul(part, shape.partRows)), index.div(lane, 4));
+    Value row = index.add(index.sub(warpRow, index.mul(part, shape.sums.rows)), index.div(lane, 4));
     Value col = index.add(warpCol, index.mul(index.rem(lane, 4), 2));
-    auto pair = VectorType::get({2}, shape.accumulator);
+    auto pair = VectorType::get({2}, shape.sums.type);
     auto sum = sums.begin();
     for (int64_t i = 0; i < rowTiles; ++i)
       for (int64_t j = 0; j < colTiles; ++j)

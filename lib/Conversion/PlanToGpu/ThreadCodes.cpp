@@ -74,7 +74,7 @@ void ThreadCodes::begin() {
       if (has(&State::isWritten))
         addTable(sign, Table::Thresholds);
     }
-    gpu::BarrierOp::create(b);
+    kernel.createBarrier(b);
   });
 }
 

@@ -30,7 +30,7 @@ static Value foldWarps(ImplicitLocOpBuilder &b, GpuKernel &kernel, CombineKind k
   Value place = index.rem(kernel.thread, GpuShape::warp);
   index.ifTrue(index.compare(arith::CmpIPredicate::eq, place, index.constant(0)),
                [&] { memref::StoreOp::create(b, number, memory, index.div(kernel.thread, GpuShape::warp)); });
-  gpu::BarrierOp::create(b);
+  kernel.createBarrier(b);
   Value group = arith::AndIOp::create(b, kernel.thread, index.sub(index.constant(0), lanes));
   Value first = index.div(group, GpuShape::warp), end = index.add(first, index.div(lanes, GpuShape::warp));
   Value identity = createIdentity(b, kind, b.getF64Type());
@@ -39,7 +39,7 @@ static Value foldWarps(ImplicitLocOpBuilder &b, GpuKernel &kernel, CombineKind k
                                    Value part = memref::LoadOp::create(b, memory, warp);
                                    scf::YieldOp::create(b, createFold(b, kind, sofar.front(), part));
                                  });
-  gpu::BarrierOp::create(b); // before the memory is used again
+  kernel.createBarrier(b); // before the memory is used again
   return loop.getResult(0);
 }
 
@@ -62,7 +62,7 @@ Value descent::plan::foldGroups(ImplicitLocOpBuilder &b, GpuKernel &kernel, Comb
     Value memory =
         kernel.getFoldMemory(b, MemRefType::get({kernel.shape.threads, type.getNumElements()}, b.getF64Type()));
     vector::StoreOp::create(b, vector, memory, ValueRange{kernel.thread, zero});
-    gpu::BarrierOp::create(b);
+    kernel.createBarrier(b);
     // Beyond the first group there is nothing to do.
     Value isFirst = index.compare(arith::CmpIPredicate::ult, kernel.thread, lanes);
     Value end = index.select(isFirst, threads, zero);
@@ -71,7 +71,7 @@ Value descent::plan::foldGroups(ImplicitLocOpBuilder &b, GpuKernel &kernel, Comb
                                      Value other = vector::LoadOp::create(b, type, memory, ValueRange{thread, zero});
                                      scf::YieldOp::create(b, createFold(b, kind, sofar.front(), other));
                                    });
-    gpu::BarrierOp::create(b); // before the memory is used again
+    kernel.createBarrier(b); // before the memory is used again
     scf::YieldOp::create(b, loop.getResults());
   };
   auto keep = [&](OpBuilder &, Location) { scf::YieldOp::create(b, vector); };

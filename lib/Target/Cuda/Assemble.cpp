@@ -49,17 +49,19 @@ LogicalResult Assembly::assemble(CompiledKernels &kernels) {
   for (KernelUse &use : uses) {
     use.limit = limits.lookup(use.name);
     use.budget = budgets.lookup(use.name);
+    use.workgroupBytes += kernels.getDynamicBytes(use.name);
   }
   return success();
 }
 
-/// Raises the limits of kernels that spill; whether there were any.
+/// Raises the limits of kernels that spill, as far as the registers suffice for a block; whether there were any.
 bool Assembly::widen(CompiledKernels &kernels) {
   bool changes = false;
   for (const KernelUse &use : uses) {
-    if (!(use.spillBytes || use.stackBytes) || use.limit >= mostRegisters)
+    int64_t most = std::min<int64_t>(mostRegisters, target.getMostRegisters(kernels.getThreads(use.name)));
+    if (!(use.spillBytes || use.stackBytes) || use.limit >= most)
       continue;
-    kernels.setLimit(use.name, std::min(use.limit + (use.limit < 128 ? 8 : 32), mostRegisters));
+    kernels.setLimit(use.name, std::min(use.limit + (use.limit < 128 ? 8 : 32), most));
     changes = true;
   }
   return changes;

@@ -1,6 +1,7 @@
 // From plans to PTX by LLVM's code generator.
 #include "EmitPtx.h"
 
+#include "descent/Conversion/GpuKernels.h"
 #include "descent/Runtime/device.h"
 #include "descent/Target/Gpu/Gpu.h"
 
@@ -105,6 +106,10 @@ LogicalResult CompiledKernels::compile(ModuleOp source, const GpuTarget &target,
     return source.emitError("no code generator for '") << target.name << "': " << error;
   if (failed(lowerKernels(*lowered, target)))
     return failure();
+  lowered->walk([&](LLVM::LLVMFuncOp function) {
+    if (auto bytes = function->getAttrOfType<IntegerAttr>(kDynamicBytes))
+      dynamicBytes[function.getName()] = bytes.getInt();
+  });
   module = translate(*lowered, *machine, context);
   if (!module || failed(linkLibdevice(toolkit)))
     return failure();
@@ -182,6 +187,17 @@ llvm::StringMap<int64_t> CompiledKernels::getLimits() const {
     if (function.hasFnAttribute(limitName))
       limits[function.getName()] = function.getFnAttributeAsParsedInteger(limitName);
   return limits;
+}
+
+int64_t CompiledKernels::getThreads(StringRef kernel) const {
+  constexpr StringRef attribute = "nvvm.maxntid"; // of x, y and z
+  StringRef threads = module->getFunction(kernel)->getFnAttribute(attribute).getValueAsString();
+  int64_t all = 1, extent;
+  while (!threads.consumeInteger(10, extent)) {
+    all *= extent;
+    threads.consume_front(",");
+  }
+  return all;
 }
 
 void CompiledKernels::setLimit(StringRef kernel, int64_t registers) {

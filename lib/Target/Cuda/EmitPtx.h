@@ -22,6 +22,10 @@ public:
 
   /// How many registers a thread of each kernel may have.
   llvm::StringMap<int64_t> getLimits() const;
+  /// The threads of a block.
+  int64_t getThreads(llvm::StringRef kernel) const;
+  /// Of workgroup memory, beyond what the kernel declares.
+  int64_t getDynamicBytes(llvm::StringRef kernel) const { return dynamicBytes.lookup(kernel); }
   void setLimit(llvm::StringRef kernel, int64_t registers);
 
 private:
@@ -32,6 +36,7 @@ private:
   llvm::LLVMContext context;
   std::unique_ptr<llvm::TargetMachine> machine;
   std::unique_ptr<llvm::Module> module;
+  llvm::StringMap<int64_t> dynamicBytes;
 };
 
 } // namespace descent

@@ -71,8 +71,8 @@ static bool isWide(StringRef access) {
   });
 }
 
-/// Accesses of 16 bytes in global memory, by the kernel whose text they stand in.
-static void countAccesses(StringRef ptx, Uses &uses) {
+/// Accesses of 16 bytes in global memory and instructions for tensor cores, by the kernel whose text they stand in.
+static void countOperations(StringRef ptx, Uses &uses) {
   KernelUse *kernel = nullptr;
   StringRef line;
   while (!ptx.empty()) {
@@ -82,7 +82,11 @@ static void countAccesses(StringRef ptx, Uses &uses) {
       auto known = uses.find(line.substr(at + 7).take_until([](char c) { return c == '('; }).str());
       kernel = known == uses.end() ? nullptr : &known->second;
     }
-    if (kernel && isWide(line)) {
+    if (!kernel)
+      continue;
+    kernel->warpProducts += line.starts_with("mma.sync");
+    kernel->groupProducts += line.starts_with("wgmma.mma_async");
+    if (isWide(line)) {
       kernel->wideLoads += line.contains("ld.global");
       kernel->wideStores += line.contains("st.global");
     }
@@ -113,7 +117,7 @@ std::vector<KernelUse> descent::readKernelUses(StringRef chip, StringRef ptx, St
   Uses uses;
   readLog(log, uses);
   readWarnings(log, uses);
-  countAccesses(ptx, uses);
+  countOperations(ptx, uses);
   countInstructions(cubin, uses);
   std::vector<KernelUse> sorted;
   for (auto &[name, use] : uses) {

@@ -15,7 +15,7 @@ static constexpr GpuPeaks a100 = {2.04, 9.7, 19.5, 312}, h100 = {3.35, 34, 67, 9
 static constexpr GpuTarget targets[] = {
     {"cuda:sm_100a", "sm_100a", "+ptx86", /*vectorBytes=*/16, /*threads=*/256, /*residentThreads=*/1024,
      /*registers=*/65536, /*maxThreads=*/2048, /*workgroupBytes=*/232448, /*multiprocessors=*/148, b200},
-    {"cuda:sm_90a", "sm_90a", "+ptx80", /*vectorBytes=*/16, /*threads=*/256, /*residentThreads=*/1024,
+    {"cuda:sm_90a", "sm_90a", "+ptx86", /*vectorBytes=*/16, /*threads=*/256, /*residentThreads=*/1024,
      /*registers=*/65536, /*maxThreads=*/2048, /*workgroupBytes=*/232448, /*multiprocessors=*/132, h100,
      GpuProducts::Wgmma},
     {"cuda:sm_80", "sm_80", "+ptx70", /*vectorBytes=*/16, /*threads=*/256, /*residentThreads=*/1024,

@@ -10,7 +10,7 @@ using namespace descent;
 
 void descent::buildPlanToKernelsPipeline(OpPassManager &passes, const GpuTarget &target) {
   passes.addPass(plan::createPlanReuseScratch());
-  passes.addPass(createConvertPlanToGpu({target.threads, target.vectorBytes, target.products}));
+  passes.addPass(createConvertPlanToGpu({target.threads, target.vectorBytes, target.products, target.workgroupBytes}));
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
 }

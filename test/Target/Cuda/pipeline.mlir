@@ -6,7 +6,7 @@
 // SIMULATOR: unknown target 'simulator': expected a chip
 
 // Kernels are the LLVM and NVVM dialects alone, with the library's functions; accesses are whole vectors.
-// CHECK: gpu.module @kernels [#nvvm.target<chip = "sm_90a", features = "+ptx80">]
+// CHECK: gpu.module @kernels [#nvvm.target<chip = "sm_90a", features = "+ptx86">]
 // CHECK-NOT: {{ (gpu|scf|memref|arith|math|vector|affine)\.[a-z]+}}
 // CHECK: llvm.func @__nv_expf(f32) -> f32
 // CHECK: llvm.func @t_0_sweep({{.*}}) attributes {{.*}}nvvm.kernel{{.*}}nvvm.maxnreg = 64 : i32

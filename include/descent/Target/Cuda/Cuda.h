@@ -41,10 +41,11 @@ struct KernelUse {
   int64_t budget = 0;    // of them, as the kernel or the target says
   int64_t limit = 0;     // what it got, which is more if it would have spilled
   int64_t stackBytes = 0, spillBytes = 0;
-  int64_t workgroupBytes = 0;
+  int64_t workgroupBytes = 0; // declared, and asked for at a launch
   int64_t instructions = 0;
-  int64_t wideLoads = 0, wideStores = 0; // of 16 bytes, in global memory
-  std::vector<std::string> warnings;     // of performance, such as "C7510 ..."
+  int64_t warpProducts = 0, groupProducts = 0; // instructions for tensor cores, of one warp and of four
+  int64_t wideLoads = 0, wideStores = 0;       // of 16 bytes, in global memory
+  std::vector<std::string> warnings;           // of performance, such as "C7510 ..."
 };
 
 using Bytes = llvm::SmallVector<char, 0>;

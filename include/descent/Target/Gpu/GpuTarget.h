@@ -33,6 +33,8 @@ struct GpuTarget {
 
   /// The registers of a thread in kernels that wait for memory; a kernel that computes says what it needs.
   unsigned getRegisterBudget() const { return registers / residentThreads; }
+  /// The most registers of a thread, so that a multiprocessor still holds a block of so many.
+  unsigned getMostRegisters(unsigned blockThreads) const { return registers / blockThreads / 8 * 8; }
   /// How many blocks a multiprocessor holds of a kernel with so many threads a block, registers a thread and bytes of
   /// workgroup memory a block.
   unsigned getResidentBlocks(unsigned blockThreads, unsigned threadRegisters, unsigned blockBytes) const;
