@@ -206,6 +206,13 @@ static void layers_have_tensor_maps(void) {
   moved.weight.data = element(&moved.weight, 0, 0, 1);
   CHECK_REFUSED(descent_rt_plan_create(remote, &moved, 1, NULL, &other, &error), DESCENT_INVALID_LAYER, &error,
                 "layer 0 'wide': its weight begins at an address that is no multiple of 16");
+  /* A plan that is not bound anew keeps its maps. */
+  CHECK(descent_rt_plan_create(remote, &there.layers[WIDE], 1, NULL, &other, &error) == DESCENT_OK);
+  CHECK_REFUSED(descent_rt_plan_rebind(remote, other, &moved, 1, &error), DESCENT_INVALID_LAYER, &error,
+                "layer 0 'wide': its weight begins");
+  const descent_step step = first_step();
+  CHECK(descent_rt_step(remote, other, &step, NULL, &error) == DESCENT_OK && fake.wrong_maps == 0);
+  descent_rt_plan_destroy(remote, other);
 }
 
 /* One path for 10.0 and, by its 8.0, for what comes later; one for 9.0 alone. */
