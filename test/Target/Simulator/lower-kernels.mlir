@@ -88,6 +88,40 @@ gpu.module @kernels {
 
 // -----
 
+// Sums of products are followed through loops: the first use of each block is told which product may still write them.
+// CHECK-LABEL: func.func @sums_simulated
+// CHECK: llvm.call @descent_sim_fence_registers
+// CHECK: scf.for
+// CHECK: %[[FLAGS:.*]] = llvm.mlir.constant(4 : i32)
+// CHECK: llvm.call @descent_sim_warpgroup_product(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %[[FLAGS]])
+// CHECK: llvm.call @descent_sim_commit_products
+// CHECK: llvm.call @descent_sim_wait_products
+// CHECK: llvm.call @descent_sim_use_sum
+// CHECK-NOT: llvm.call @descent_sim_use_sum
+// CHECK: return
+gpu.module @kernels {
+  gpu.func @sums(%x: memref<?xf32>, %left: i64, %right: i64, %steps: i32) kernel {
+    %c0 = arith.constant 0 : index
+    %i0 = arith.constant 0 : i32
+    %i1 = arith.constant 1 : i32
+    %zeros = llvm.mlir.zero : !llvm.struct<(f32, f32, f32, f32)>
+    nvvm.wgmma.fence.aligned
+    %sums = scf.for %k = %i0 to %steps step %i1 iter_args(%before = %zeros) -> (!llvm.struct<(f32, f32, f32, f32)>) : i32 {
+      %after = nvvm.wgmma.mma_async %left, %right, %before, <m = 64, n = 8, k = 16>, D[<f32>, <one>], A[<bf16>, <one>, <row>], B[<bf16>, <one>, <row>] : !llvm.struct<(f32, f32, f32, f32)> -> !llvm.struct<(f32, f32, f32, f32)>
+      scf.yield %after : !llvm.struct<(f32, f32, f32, f32)>
+    }
+    nvvm.wgmma.commit.group.sync.aligned
+    nvvm.wgmma.wait.group.sync.aligned 0
+    %first = llvm.extractvalue %sums[0] : !llvm.struct<(f32, f32, f32, f32)>
+    %second = llvm.extractvalue %sums[1] : !llvm.struct<(f32, f32, f32, f32)>
+    %sum = arith.addf %first, %second : f32
+    memref.store %sum, %x[%c0] : memref<?xf32>
+    gpu.return
+  }
+}
+
+// -----
+
 // Constants become the module's, under another name if there is one already.
 // CHECK: llvm.mlir.global internal constant @table(1.000000e+00 : f32)
 // CHECK: llvm.mlir.global internal constant @[[OTHER:table_.*]](2.000000e+00 : f32) {addr_space = 0 : i32}
@@ -128,6 +162,56 @@ gpu.module @kernels {
   gpu.func @unknown_product(%a: i32, %b: i32, %c: i32) kernel {
     // expected-error@+1 {{'nvvm.mma.sync' op is no product that the simulator knows: m16n8k8 or m16n8k16 of bf16 or f16, to f32}}
     %d = nvvm.mma.sync A[%a, %a] B[%b] C[%c, %c, %c, %c] {layoutA = #nvvm.mma_layout<row>, layoutB = #nvvm.mma_layout<col>, intOverflowBehavior = #nvvm.mma_int_overflow<satfinite>, multiplicandAPtxType = #nvvm.mma_type<s8>, multiplicandBPtxType = #nvvm.mma_type<s8>, shape = #nvvm.shape<m = 16, n = 8, k = 16>} : (i32, i32, i32) -> !llvm.struct<(i32, i32, i32, i32)>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @of_a_cluster() kernel {
+    // expected-error@+1 {{'nvvm.cluster.arrive' op is of a cluster: the simulator runs block by block}}
+    nvvm.cluster.arrive
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @to_several_blocks(%tile: !llvm.ptr<7>, %map: !llvm.ptr, %mbarrier: !llvm.ptr<3>, %at: i32, %mask: i16) kernel {
+    // expected-error@+1 {{op has more than one block to copy to, which the simulator does not know}}
+    nvvm.cp.async.bulk.tensor.shared.cluster.global %tile, %map, %mbarrier, box[%at, %at] multicast_mask = %mask : !llvm.ptr<7>, !llvm.ptr
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @of_three_dimensions(%tile: !llvm.ptr<3>, %map: !llvm.ptr, %at: i32) kernel {
+    // expected-error@+1 {{op has a mode other than tiles of two dimensions, which the simulator does not know}}
+    nvvm.cp.async.bulk.tensor.global.shared.cta %map, %tile, box[%at, %at, %at] : !llvm.ptr, !llvm.ptr<3>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @relaxed(%mbarrier: !llvm.ptr<3>) kernel {
+    // expected-error@+1 {{op has relaxed semantics, which the simulator does not know}}
+    %state = nvvm.mbarrier.arrive %mbarrier {relaxed = true} : !llvm.ptr<3> -> i64
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @with_a_predicate(%mbarrier: !llvm.ptr<3>, %count: i32, %if: i1) kernel {
+    // expected-error@+1 {{op has a predicate, which the simulator does not know}}
+    nvvm.mbarrier.init %mbarrier, %count, predicate = %if : !llvm.ptr<3>, i32, i1
     gpu.return
   }
 }

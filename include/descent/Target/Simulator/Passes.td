@@ -23,11 +23,13 @@ def SimulatorLowerKernels : Pass<"simulator-lower-kernels", "::mlir::ModuleOp"> 
     Requires kernels in `gpu.func` with a one-dimensional grid of one-dimensional blocks. Turns each into a function
     `<kernel>_simulated` of the module, with the signature `descent_sim_kernel`: it takes the simulator's thread and the
     addresses of the kernel's arguments. Thread and block numbers are read from the thread. Barriers, shuffles and
-    products of a warp are calls of the simulator, where threads wait for each other. Workgroup memory is the block's,
+    products of a warp are calls of the simulator, where threads wait for each other. So are mbarriers, bulk copies of
+    tensors and products of a warpgroup; `descent_sim_use_sum` is called before each use of a sum that a product may
+    still write. `plan.registers` tells `setmaxregister` what threads begin with. Workgroup memory is the block's,
     private memory the fiber's stack.
     Guarantees that nothing of the `gpu` and `nvvm` dialects and no memory space is left. Erases the `gpu.module`s,
-    whose constants become the module's. Fails on an operation of these dialects that it does not know, and on functions
-    that are no kernels.
+    whose constants become the module's. Fails on an operation of these dialects that it does not know, or not all of,
+    and on functions that are no kernels.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
                            "::mlir::memref::MemRefDialect"];
