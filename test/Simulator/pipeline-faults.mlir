@@ -22,6 +22,10 @@
 // RUN: not %t stage 1 128 '*bf16[64x64]=small' '*bf16[8x64]=small' 'f32[64x8]=zero' map0=64x64/128 map1=8x64/128 i32=18 dynamic=10240 | FileCheck %s --check-prefix=STAGE18
 // RUN: not %t stage 1 128 '*bf16[64x64]=small' '*bf16[8x64]=small' 'f32[64x8]=zero' map0=64x64/128 map1=8x64/128 i32=19 dynamic=10240 | FileCheck %s --check-prefix=STAGE19
 // RUN: not %t stage 1 128 '*bf16[64x64]=small' '*bf16[8x64]=small' 'f32[64x8]=zero' map0=64x64/128 map1=8x64/128 i32=20 dynamic=10240 | FileCheck %s --check-prefix=STAGE20
+// RUN: %t store 1 128 'f32[10x32]=zero' map0=16x16/0 i32=0 | FileCheck %s --check-prefix=STORE
+// RUN: not %t store 1 128 'f32[10x32]=zero' map0=16x16/0 i32=1 | FileCheck %s --check-prefix=STORE1
+// RUN: not %t store 1 128 'f32[10x32]=zero' map0=16x16/0 i32=2 | FileCheck %s --check-prefix=STORE2
+// RUN: not %t store 1 128 'f32[10x32]=zero' map0=16x16/0 i32=3 | FileCheck %s --check-prefix=STORE3
 // RUN: not %t lonely_barrier 1 128 | FileCheck %s --check-prefix=LONELY
 // RUN: not %t barrier_of_others 1 256 'f32[256]=ramp' | FileCheck %s --check-prefix=OTHERS
 // RUN: not %t greedy 1 384 | FileCheck %s --check-prefix=GREEDY
@@ -214,7 +218,58 @@ gpu.module @kernels {
   // RIGHT: argument 2, row 0: 69
   // RIGHT: argument 2, row 31: -17 0
 
-  // A thread of each warp gives its word, and 96 threads wait for 128.
+  // A box that all threads fill, two entries each, and thread 0 stores. Then they fill it again.
+  gpu.func @store(%x: memref<10x32xf32>, %map: !llvm.ptr, %mistake: i32) workgroup(%tile: memref<256xf32, 3>) kernel {
+    %i0 = llvm.mlir.constant(0 : i32) : i32
+    %i1 = llvm.mlir.constant(1 : i32) : i32
+    %i2 = llvm.mlir.constant(2 : i32) : i32
+    %i3 = llvm.mlir.constant(3 : i32) : i32
+    %i8 = llvm.mlir.constant(8 : i32) : i32
+    %i128 = llvm.mlir.constant(128 : i32) : i32
+    %c2 = arith.constant 2 : index
+    %thread = gpu.thread_id x
+    %number = arith.index_cast %thread : index to i32
+    %entry = arith.sitofp %number : i32 to f32
+    %place = arith.muli %thread, %c2 : index
+    %pair = vector.broadcast %entry : f32 to vector<2xf32>
+    vector.store %pair, %tile[%place] : memref<256xf32, 3>, vector<2xf32>
+    %fences = arith.cmpi ne, %mistake, %i1 : i32
+    scf.if %fences {
+      nvvm.fence.proxy {kind = #nvvm.proxy_kind<async.shared>, space = #nvvm.shared_space<cta>}
+    }
+    gpu.barrier
+    %is_first = arith.cmpi eq, %number, %i0 : i32
+    %waits = arith.cmpi ne, %mistake, %i2 : i32
+    %waits_first = arith.andi %is_first, %waits : i1
+    %address = memref.extract_aligned_pointer_as_index %tile : memref<256xf32, 3> -> index
+    %integer = arith.index_cast %address : index to i64
+    %box = llvm.inttoptr %integer : i64 to !llvm.ptr<3>
+    scf.if %is_first {
+      nvvm.fence.proxy.acquire #nvvm.mem_scope<gpu> %map, %i128
+      nvvm.cp.async.bulk.tensor.global.shared.cta %map, %box, box[%i8, %i1] : !llvm.ptr, !llvm.ptr<3>
+      nvvm.cp.async.bulk.commit.group
+    }
+    scf.if %waits_first {
+      nvvm.cp.async.bulk.wait_group 0 {read}
+    }
+    gpu.barrier
+    %leaves = arith.cmpi eq, %mistake, %i3 : i32
+    %reads = arith.andi %leaves, %is_first : i1
+    scf.if %reads {
+      %c8 = arith.constant 8 : index
+      %stored = memref.load %x[%c2, %c8] : memref<10x32xf32>
+    }
+    vector.store %pair, %tile[%place] : memref<256xf32, 3>, vector<2xf32>
+    gpu.return
+  }
+  // Of the box of 16 x 16 from row 1 and column 8 on, 9 rows lie in the matrix.
+  // STORE: argument 0, row 1: 0 0 0 0 0 0 0 0 0 0 1 1 2 2 3 3 4 4 5 5 6 6 7 7 0
+  // STORE: argument 0, row 9: 0 0 0 0 0 0 0 0 64 64 65 65 66 66 67 67 68 68 69 69 70 70 71 71 0
+  // STORE1: nvvm.cp.async.bulk.tensor.global.shared.cta at {{.*}}pipeline-faults.mlir:{{[0-9]+:[0-9]+}}: reads asynchronously workgroup memory that thread {{[0-9]+}} writes (vector.store at {{.*}}pipeline-faults.mlir:{{[0-9]+:[0-9]+}}), which executes no fence.proxy.async in between
+  // STORE2: vector.store at {{.*}}pipeline-faults.mlir:{{[0-9]+:[0-9]+}}: writes workgroup memory that a store of thread 0 reads (nvvm.cp.async.bulk.tensor.global.shared.cta at {{.*}}pipeline-faults.mlir:{{[0-9]+:[0-9]+}}), which is not waited for in between by cp.async.bulk.wait_group
+  // STORE3: memref.load at {{.*}}pipeline-faults.mlir:{{[0-9]+:[0-9]+}}: reads global memory that a store of thread 0 writes (nvvm.cp.async.bulk.tensor.global.shared.cta at {{.*}}pipeline-faults.mlir:{{[0-9]+:[0-9]+}}), which is not waited for in between by cp.async.bulk.wait_group without read
+
+  // 96 threads wait for 128.
   gpu.func @lonely_barrier() kernel {
     %number = llvm.mlir.constant(3 : i32) : i32
     %count = llvm.mlir.constant(128 : i32) : i32
