@@ -24,9 +24,12 @@ def build(folder: Path, chips: str, quick: bool, only: str, simulator: bool, job
     """`simulator`: for the simulator alone, in place of chips."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [program for program in programs(quick) if only in program.name]
-    targets = {"device": "simulator" if simulator else f"cuda:{chips}"}
+    target = "simulator" if simulator else f"cuda:{chips}"
     begin = time.monotonic()
-    tasks = [(program, role, target) for program in wanted for role, target in targets.items()]
+    tasks = [
+        (program, "device", f"cuda:{program.chips}" if program.chips and not simulator else target)
+        for program in wanted
+    ]
     if not simulator:
         tasks += [(program, "simulator", "simulator") for program in wanted if program.on_simulator]
     with ThreadPoolExecutor(jobs) as pool:
@@ -37,10 +40,10 @@ def build(folder: Path, chips: str, quick: bool, only: str, simulator: bool, job
             index.setdefault(program.name, {})[role] = file.name
     made = [file for file in files if file is not None]
     size = sum(file.stat().st_size for file in made)
-    facts = {"target": targets["device"], "commit": commit(), "programs": index}
+    facts = {"target": target, "commit": commit(), "programs": index}
     (folder / INDEX).write_text(json.dumps(facts, indent=1) + "\n")
     print(
-        f"{len(made)} artifacts for {targets['device']}, {size / 2**20:.1f} MiB, "
+        f"{len(made)} artifacts for {target}, {size / 2**20:.1f} MiB, "
         f"{time.monotonic() - begin:.0f} s: {folder}"
     )
     if size > MOST_BYTES:

@@ -62,16 +62,24 @@ def one_size(context: Context, shape: tuple[int, int], won: dict[str, dict[str, 
         theirs = medians(context.device, matmul(context, shape), 0.6)
         for name, times in theirs.items():
             context.notes.time(f"{title}: {name}, torch.matmul", times.median, rate(name, shape, times.median))
-        for who in products_of(context):
-            for name, seconds in product_seconds(context, shape, who).items():
-                found.setdefault(name, {})[who.get("products", "auto")] = seconds
-                context.notes.time(f"{title}: {name}{suffix(who)}", seconds, rate(name, shape, seconds))
+        for program, who, key in contestants(context):
+            for name, seconds in product_seconds(context, program, shape, who).items():
+                found.setdefault(name, {})[key] = seconds
+                context.notes.time(f"{title}: {name}, {key} products", seconds, rate(name, shape, seconds))
     for name, sides in found.items():
         if {"own", "library"} <= set(sides) and shape[0] == shape[1]:
             faster = "own" if sides["own"] <= sides["library"] else "library"
             won[name].setdefault(faster, []).append(shape[0])
     judge(context, shape, found.get(GRAM, {}).get("auto"), theirs[GRAM].median)
     return title
+
+
+def contestants(context: Context) -> list[tuple[str, dict[str, Any], str]]:
+    """A program, who multiplies, and how that is called."""
+    made = [("newton-schulz-plain", who, str(who.get("products", "auto"))) for who in products_of(context)]
+    if context.device.is_real and context.folder.has("newton-schulz-sm_80"):
+        made.append(("newton-schulz-sm_80", {"products": "own"}, "own (for sm_80)"))
+    return made
 
 
 def judge(context: Context, shape: tuple[int, int], best: float | None, theirs: float) -> None:
@@ -95,9 +103,9 @@ def optimizer_of(context: Context, program: str, shape: tuple[int, int], who: di
     return context.folder.load(program).optimizer([descent.Layer("w", weight, gradient)], **who)
 
 
-def product_seconds(context: Context, shape: tuple[int, int], who: dict[str, Any]) -> dict[str, float]:
+def product_seconds(context: Context, program: str, shape: tuple[int, int], who: dict[str, Any]) -> dict[str, float]:
     """Medians of the three products of an iteration. Nothing, where nobody tells kernels apart."""
-    with optimizer_of(context, "newton-schulz-plain", shape, who) as optimizer:
+    with optimizer_of(context, program, shape, who) as optimizer:
         step = our_step(optimizer)
         step()
         runs = context.device.kernels(step, 5)

@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not made.exists():
             done = call("build", made, "--quick", "--simulator")
             assert done.returncode == 0, done.stdout + done.stderr
-            assert "6 artifacts for simulator" in done.stdout
+            assert "7 artifacts for simulator" in done.stdout
     return made
 
 
@@ -127,6 +127,7 @@ def test_timings_of_a_gpu_are_written_down(name: str, folder: Path, tmp_path: Pa
         assert [r.value for r in records if "X X^T, auto products" in r.name] == pytest.approx([7e-6, 7e-6])
         assert [r.value for r in records if "a X + B X, library products" in r.name] == pytest.approx([9e-6, 9e-6])
         assert [r.detail for r in records if r.name == "X X^T: own products are faster"] == ["32"]
+        assert any(r.name == "32 x 64: a X + B X, own (for sm_80) products" for r in records)
     if name == "host":
         assert any("synchronizations" in record.name and record.value == 0 for record in records)
 

@@ -3,6 +3,10 @@ is the host's, so that arrays of NumPy and tensors of PyTorch on the host stand 
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ import pytest
 from descent import Code, Layer
 from test_artifact import refused
 
+ROOT = Path(__file__).resolve().parents[2]
 Compile = Callable[..., descent.Artifact]
 Make = Callable[..., Any]
 
@@ -201,3 +206,35 @@ def test_what_cannot_be_read_is_refused(
         adamw.optimizer([layer])
     with refused(Code.INVALID_ARGUMENT, "hyperparameter 'lr' lies in memory of the device 'cuda:1'; copy it into"):
         adamw.hyper_numbers({"lr": torch.tensor(0.1)})
+
+
+DRIVEN = """
+import sys
+import descent
+import numpy as np
+
+weights = [np.ones((8, 8), np.float32) for _ in range(3)]
+layers = [descent.Layer(f"w{i}", weight, np.ones_like(weight)) for i, weight in enumerate(weights)]
+with descent.load(sys.argv[1]).optimizer(layers) as optimizer:
+    optimizer.launch(1, hyper={"lr": 0.1})
+    optimizer.launch(2, optimizer.device_hyper({"lr": 0.2}))
+    optimizer.launch(3, gradients=[layer.gradient for layer in layers])
+    print(optimizer.target, optimizer.artifact.kind)
+"""
+
+
+@pytest.mark.skipif(shutil.which("ptxas") is None, reason="no assembler of CUDA in PATH")
+def test_kernels_for_cuda_are_launched_through_the_driver(compiled: Compile) -> None:
+    """A driver that is a fake, whose devices are said to reach all memory."""
+    artifact = compiled("adamw", "--target", "cuda:sm_80")
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "python")}
+    command = [sys.executable, "-c", DRIVEN, artifact.path]
+    fake = {"LD_LIBRARY_PATH": str(Path(os.environ["DESCENT_BUILD"]) / "test" / "Runtime")}
+    done = subprocess.run(
+        command, env=environment | fake | {"FAKE_CUDA_CAPABILITY": "80"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and done.stdout == "cuda:sm_80 cuda\n", done.stderr
+    done = subprocess.run(
+        command, env=environment | fake | {"FAKE_CUDA_CAPABILITY": "75"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1 and "are for cuda:sm_80, but the device is" in done.stderr
