@@ -38,9 +38,10 @@ void descent::buildKernelsToNvvmPipeline(OpPassManager &passes, const GpuTarget 
   kernels.addPass(createSCFToControlFlowPass());
   kernels.addPass(memref::createExpandStridedMetadataPass());
   kernels.addPass(createLowerAffinePass());
-  // Everything else is the LLVM and NVVM dialects.
-  kernels.addPass(createConvertVectorToLLVMPass());
+  // Everything else is the LLVM and NVVM dialects: first what knows of memory spaces, then vectors that are left.
   kernels.addPass(createConvertGpuOpsToNVVMOps());
+  kernels.addPass(createConvertVectorToLLVMPass());
+  kernels.addPass(createArithToLLVMConversionPass());
   kernels.addPass(createConvertNVVMToLLVMPass());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
