@@ -65,6 +65,14 @@ class ParallelStruct(ctypes.Structure):
 PRODUCTS = ("auto", "own", "library")
 
 
+Allocate = ctypes.CFUNCTYPE(c_void_p, c_void_p, c_int64)
+Release = ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_int64)
+
+
+class AllocatorStruct(ctypes.Structure):
+    _fields_ = [("size", c_uint64), ("allocate", Allocate), ("release", Release), ("context", c_void_p)]
+
+
 class DeviceOptions(ctypes.Structure):
     _fields_ = [
         ("size", c_uint64),
@@ -74,6 +82,7 @@ class DeviceOptions(ctypes.Structure):
         ("simulator_seed", c_uint64),
         ("products", c_uint32),
         ("reserved2", c_uint32),
+        ("allocator", POINTER(AllocatorStruct)),
     ]
 
 

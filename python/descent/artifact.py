@@ -15,6 +15,7 @@ from . import abi, arrays
 from .arrays import Array
 from .errors import Code, Error, invalid_argument
 from .layer import Layer
+from .lent import Give
 from .manifest import Group, Manifest, parse, quoted
 from .optimizer import Hyper, Optimizer
 
@@ -156,6 +157,7 @@ class Artifact:
         simulator_seed: int = 0,
         workspace_bytes: int = 0,
         products: str = "auto",
+        allocator: Give | None = None,
     ) -> Optimizer:
         """A plan for these layers. `threads` 0 is one for each processor; without `own_pool` the plan starts none, and
         `threads` is the most workers that a step's `parallel` may have. `states` are the caller's arrays, by layer and
@@ -163,7 +165,8 @@ class Artifact:
         best that this machine can run. `seed` is that of stochastic rounding. Where kernels are simulated,
         `simulator_seed` decides the order of their blocks and threads, on which no result may depend. On a device,
         layers share `workspace_bytes` of scratch; 0: as many as are useful. `products` says who multiplies matrices
-        there: the device's `"library"`, `"own"` kernels, or `"auto"`, whoever should be faster."""
+        there: the device's `"library"`, `"own"` kernels, or `"auto"`, whoever should be faster. `allocator` gives a
+        plan its memory on the device: from a number of bytes, an array of as many uint8; without it the driver does."""
         return Optimizer(
             self,
             layers,
@@ -176,6 +179,7 @@ class Artifact:
             simulator_seed,
             workspace_bytes,
             products,
+            allocator,
         )
 
     def check_signature(self, signature: str) -> None:

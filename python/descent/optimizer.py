@@ -18,8 +18,9 @@ from . import abi, arrays
 from . import states as state_memory
 from .arrays import Array, held
 from .device import TYPES, DeviceHyper, DeviceSide
-from .errors import invalid_argument, invalid_layer
+from .errors import Error, invalid_argument, invalid_layer
 from .layer import Layer
+from .lent import Give, Lent
 from .manifest import quoted
 from .parallel import Bridge, Parallel
 from .profile import Profile
@@ -62,6 +63,7 @@ class Optimizer:
         simulator_seed: int = 0,
         workspace_bytes: int = 0,
         products: str = "auto",
+        allocator: Give | None = None,
     ) -> None:
         self.artifact = artifact
         self._entry_points = artifact.entry_points
@@ -82,9 +84,15 @@ class Optimizer:
         device.device = -1 if self._device is None or self._device.number is None else self._device.number
         device.workspace_bytes, device.simulator_seed = int(workspace_bytes), _seed(simulator_seed)
         device.products = _products(products)
-        self._plan = self._create_plan(threads, own_pool, target, seed, device)
+        lent = Lent(allocator) if allocator is not None else None
+        if lent:
+            device.allocator = ctypes.pointer(lent.struct)
+        try:
+            self._plan = self._create_plan(threads, own_pool, target, seed, device)
+        except Error as error:
+            raise (lent and lent.error) or error from None
         # Runs once: at `close`, when the object dies, or when the interpreter ends.
-        self._finalizer = weakref.finalize(self, self._entry_points.destroy, self._plan)
+        self._finalizer = weakref.finalize(self, _destroy, self._entry_points, self._plan, lent)
         # After the plan has found that no state overlaps with anything.
         if initialize:
             self._entry_points.call("states_init", self._table.entries, len(self._table))
@@ -382,6 +390,11 @@ def _bridge(parallel: Parallel | None) -> Bridge | None:
     if not isinstance(parallel.workers, int) or parallel.workers < 1:
         raise invalid_argument(f"'parallel' has {parallel.workers!r} workers, wanted 1 or more")
     return Bridge(parallel)
+
+
+def _destroy(entry_points: abi.EntryPoints, plan: abi.Plan, _lent: Lent | None) -> None:
+    """The plan's end is when lent memory is given back: until then somebody must hold it."""
+    entry_points.destroy(plan)
 
 
 def _seed(value: int) -> int:

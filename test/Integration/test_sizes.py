@@ -12,7 +12,8 @@ import pytest
 from descent import abi
 
 # Structs that have grown, and their first field that is new.
-GROWN = ((abi.PlanOptions, "device"), (abi.StepStruct, "device"), (abi.DeviceOptions, "products"))
+GROWN = ((abi.PlanOptions, "device"), (abi.StepStruct, "device"), (abi.DeviceOptions, "products"),
+         (abi.DeviceOptions, "allocator"))
 Compile = Callable[..., descent.Artifact]
 
 

@@ -19,6 +19,7 @@ STRUCTS = {
     "descent_view": abi.View,
     "descent_layer": abi.LayerStruct,
     "descent_parallel": abi.ParallelStruct,
+    "descent_allocator": abi.AllocatorStruct,
     "descent_device_options": abi.DeviceOptions,
     "descent_plan_options": abi.PlanOptions,
     "descent_profile": abi.ProfileStruct,

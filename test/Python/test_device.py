@@ -3,10 +3,12 @@ is the host's, so that arrays of NumPy and tensors of PyTorch on the host stand 
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,56 @@ def test_numbers_of_another_type_are_converted_on_the_device(make: Make, plain: 
     with plain.optimizer([Layer("w", w, g)]) as optimizer:
         optimizer.launch(step=make(4.0, "float32"), gradient_scale=make(1.0, "float32"))
         np.testing.assert_allclose(np.asarray(w), expected, rtol=1e-14)
+
+
+@both
+def test_a_plans_memory_may_be_the_callers(make: Make, plain: descent.Artifact) -> None:
+    asked: list[int] = []
+
+    def give(count: int) -> Any:
+        asked.append(count)
+        return make([0] * count, "uint8")
+
+    w, g = make(random(*SHAPE), "float64"), make(random(*SHAPE, seed=1), "float64")
+    alone = np.asarray(w).copy()
+    with plain.optimizer([Layer("w", alone, np.asarray(g).copy())]) as optimizer:
+        optimizer.step(1)
+    with plain.optimizer([Layer("w", w, g)], allocator=give) as optimizer:
+        assert sum(asked) > optimizer.workspace_bytes
+        optimizer.step(1)
+    assert (np.asarray(w) == alone).all()
+
+
+def test_lent_memory_is_held_as_long_as_the_plan(plain: descent.Artifact) -> None:
+    given = []
+
+    def give(count: int) -> np.ndarray:
+        block = np.empty(count, np.uint8)
+        given.append(weakref.ref(block))
+        return block
+
+    w, g = random(*SHAPE), random(*SHAPE, seed=1)
+    optimizer = plain.optimizer([Layer("w", w, g)], allocator=give)
+    gc.collect()
+    assert given and all(block() is not None for block in given)
+    optimizer.step(1)
+    optimizer.close()
+    gc.collect()
+    assert all(block() is None for block in given)
+
+
+def test_wrong_memory_of_the_callers_is_refused(plain: descent.Artifact) -> None:
+    layers = [Layer("w", random(*SHAPE), random(*SHAPE, seed=1))]
+
+    def fail(count: int) -> np.ndarray:
+        raise MemoryError(f"no room for {count}")
+
+    with pytest.raises(MemoryError, match="no room for"):
+        plain.optimizer(layers, allocator=fail)
+    with refused(Code.INVALID_LAYER, "the allocator's memory has type 'float32'"):
+        plain.optimizer(layers, allocator=lambda count: np.zeros(count, np.float32))
+    with refused(Code.INVALID_ARGUMENT, "bytes in a row, and gave an array of shape"):
+        plain.optimizer(layers, allocator=lambda count: np.zeros(count - 1, np.uint8))
 
 
 def test_a_guard_reads_the_loss_on_the_device(tmp_path: Path) -> None:

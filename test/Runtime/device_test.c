@@ -294,6 +294,68 @@ static void foreign_memory_is_refused(void) {
   CHECK_REFUSED(step_there(&step), DESCENT_INVALID_LAYER, &error, "layer 1 'tiny': its gradient lies in no memory");
 }
 
+/* The caller's memory on the device; what it gives next may be wrong. */
+typedef struct arena {
+  int blocks;
+  int64_t bytes, shift;
+  bool is_empty;
+} arena;
+
+static void *take_block(void *context, int64_t bytes) {
+  arena *all = context;
+  if (all->is_empty)
+    return NULL;
+  char *block = aligned_alloc(256, ((size_t)bytes + 511) / 256 * 256);
+  if (!block)
+    abort();
+  ++all->blocks;
+  all->bytes += bytes;
+  return block + all->shift;
+}
+
+static void give_block_back(void *context, void *block, int64_t bytes) {
+  arena *all = context;
+  --all->blocks;
+  all->bytes -= bytes;
+  free((char *)block - all->shift);
+}
+
+static arena callers;
+static const descent_allocator allocator = {sizeof(allocator), take_block, give_block_back, &callers};
+
+static void memory_may_be_the_callers(void) {
+  CHECK(fake.regions == 0 && callers.blocks == 2);
+  CHECK(callers.bytes > descent_rt_plan_workspace_bytes(remote, plan_there));
+  step_both(first_step(), 0);
+  CHECK(models_agree() && results_agree());
+}
+
+static int32_t create_with(const descent_allocator *wanted) {
+  const descent_device_options device = {.size = sizeof(device), .allocator = wanted};
+  descent_plan *other = NULL;
+  descent_plan_options options = plan_options(1);
+  options.device = &device;
+  const int32_t code = descent_rt_plan_create(remote, there.layers, LAYERS, &options, &other, &error);
+  descent_rt_plan_destroy(remote, other);
+  return code;
+}
+
+static void the_callers_memory_may_be_wrong(void) {
+  callers = (arena){.is_empty = true};
+  CHECK_REFUSED(create_with(&allocator), DESCENT_OUT_OF_MEMORY, &error, "workspace", "smaller `workspace_bytes`");
+  callers = (arena){.shift = 16};
+  CHECK_REFUSED(create_with(&allocator), DESCENT_INVALID_ARGUMENT, &error, "the allocator's memory", "256 bytes");
+  CHECK(callers.blocks == 0);
+  callers = (arena){0};
+  descent_allocator wrong = allocator;
+  wrong.size = 8;
+  CHECK_REFUSED(create_with(&wrong), DESCENT_WRONG_ABI, &error, "allocator has size 8", "set `size`");
+  wrong = allocator;
+  wrong.release = NULL;
+  CHECK_REFUSED(create_with(&wrong), DESCENT_INVALID_ARGUMENT, &error, "lacks `release`");
+  CHECK(create_with(&allocator) == DESCENT_OK && callers.blocks == 0);
+}
+
 static void what_devices_do_not_have_is_refused(void) {
   descent_step step = first_step();
   const descent_device_step small = {.size = 8}, own = {.size = sizeof(own)};
@@ -320,6 +382,10 @@ static void what_devices_do_not_have_is_refused(void) {
                 DESCENT_INVALID_ARGUMENT, &error, "say 3 for products", "2 (the library)");
   /* An older program's options end before that number. */
   device.size = offsetof(descent_device_options, products);
+  CHECK(descent_rt_plan_create(remote, there.layers, LAYERS, &options, &other, &error) == DESCENT_OK);
+  descent_rt_plan_destroy(remote, other);
+  device.size = offsetof(descent_device_options, allocator);
+  device.products = DESCENT_PRODUCTS_OWN;
   CHECK(descent_rt_plan_create(remote, there.layers, LAYERS, &options, &other, &error) == DESCENT_OK);
   descent_rt_plan_destroy(remote, other);
 }
@@ -368,6 +434,7 @@ static void memory_may_run_out(void) {
 
 void test_device(void) {
   const descent_device_options tight = {.size = sizeof(tight), .workspace_bytes = 1};
+  const descent_device_options lent = {.size = sizeof(lent), .allocator = &allocator};
   RUN_FRESH(a_device_computes_what_the_processor_does);
   run_fresh(layers_take_scratch_in_turn, "layers_take_scratch_in_turn", &tight);
   RUN_FRESH(what_is_not_finite_skips_the_step);
@@ -379,6 +446,9 @@ void test_device(void) {
   RUN_FRESH(tables_of_another_version_are_refused);
   RUN_FRESH(states_begin_as_on_the_processor);
   RUN_FRESH(foreign_memory_is_refused);
+  run_fresh(memory_may_be_the_callers, "memory_may_be_the_callers", &lent);
+  CHECK(callers.blocks == 0 && callers.bytes == 0);
+  RUN_FRESH(the_callers_memory_may_be_wrong);
   RUN_FRESH(what_devices_do_not_have_is_refused);
   RUN_FRESH(failures_of_the_device_arrive);
   RUN_FRESH(memory_may_run_out);

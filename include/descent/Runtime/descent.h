@@ -80,6 +80,16 @@ typedef enum descent_products {
   DESCENT_PRODUCTS_LIBRARY = 2
 } descent_products;
 
+/* Memory of the device that the caller gives to a plan, such as that of a framework's own allocator. Both functions are
+ * called by the thread that makes or destroys the plan, never in a step. Nobody waits for steps that are still under
+ * way when memory is released: allocators in the order of those steps' stream need not, others must. */
+typedef struct descent_allocator {
+  uint64_t size;                                   /* sizeof(descent_allocator) */
+  void *(*allocate)(void *context, int64_t bytes); /* aligned to 256 bytes; null: there is none */
+  void (*release)(void *context, void *memory, int64_t bytes);
+  void *context; /* lives as long as the plan */
+} descent_allocator;
+
 /* For optimizers whose kernels run on a device. */
 typedef struct descent_device_options {
   uint64_t size;  /* sizeof(descent_device_options) */
@@ -89,6 +99,7 @@ typedef struct descent_device_options {
   uint64_t simulator_seed; /* decides in which order the simulator runs blocks and threads */
   uint32_t products;       /* descent_products */
   uint32_t reserved2;
+  const descent_allocator *allocator; /* of the plan's tables and scratch; null: the driver's own memory */
 } descent_device_options;
 
 typedef struct descent_plan_options {

@@ -20,7 +20,9 @@ typedef struct crossover {
  *               and 183.5 us at 4096^2. Times that follow powers of the side are equal at 2900.
  *   to, 8.0     Both have mma.sync. A kernel with two thirds of the library's rate and half of its work wins, once its
  *               triangle has tiles for all of 108 multiprocessors: 14 x 14 tiles of 128. The same for fused
- * multiply-adds in f32. INFINITY    The library has no more work than the kernel, or in f64 tensor cores. */
+ *               multiply-adds in f32.
+ *
+ *   INFINITY    The library has no more work than the kernel, or in f64 tensor cores. */
 static const crossover crossovers[] = {
     {90, DESCENT_BF16, 1, 128, 2900},     {90, DESCENT_F16, 1, 128, 2900},     {80, DESCENT_BF16, 1, 128, 1792},
     {80, DESCENT_F16, 1, 128, 1792},      {80, DESCENT_F32, 1, 128, 1792},     {80, DESCENT_F64, 1, 64, INFINITY},

@@ -8,13 +8,27 @@
 #include <stdio.h>
 #include <string.h>
 
+static int32_t check_allocator(const descent_allocator *allocator, descent_error *error) {
+  if (!allocator)
+    return DESCENT_OK;
+  if (allocator->size != sizeof(descent_allocator))
+    return descent_fail(error, DESCENT_WRONG_ABI,
+                        "the plan's allocator has size %" PRIu64 ", but this version wants %zu; set `size`",
+                        allocator->size, sizeof(descent_allocator));
+  if (!allocator->allocate || !allocator->release)
+    return descent_fail(error, DESCENT_INVALID_ARGUMENT, "the plan's allocator lacks `%s`",
+                        allocator->allocate ? "release" : "allocate");
+  return DESCENT_OK;
+}
+
 /* Older programs have a shorter struct. */
 int32_t descent_read_device_options(const descent_device_options *given, descent_device_options *options,
                                     descent_error *error) {
   *options = (descent_device_options){.size = sizeof(descent_device_options), .device = -1};
   if (!given)
     return DESCENT_OK;
-  if (given->size != sizeof(descent_device_options) && given->size != offsetof(descent_device_options, products))
+  if (given->size != sizeof(descent_device_options) && given->size != offsetof(descent_device_options, allocator) &&
+      given->size != offsetof(descent_device_options, products))
     return descent_fail(error, DESCENT_WRONG_ABI,
                         "the plan's device options have size %" PRIu64 ", but this version wants %zu; set `size`",
                         given->size, sizeof(descent_device_options));
@@ -29,7 +43,7 @@ int32_t descent_read_device_options(const descent_device_options *given, descent
                         "the plan's device options say %" PRIu32
                         " for products, but they are 0 (auto), 1 (own kernels) or 2 (the library)",
                         options->products);
-  return DESCENT_OK;
+  return check_allocator(options->allocator, error);
 }
 
 /* How well a device runs a path; in between, that it is later than the chip with this capability. */

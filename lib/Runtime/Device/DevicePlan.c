@@ -172,7 +172,7 @@ static int32_t make_tables(descent_plan *plan, descent_error *error) {
   if (!device->items || !lay_out_tables(device))
     return out_of_memory(error);
   void *block;
-  const int32_t code = device->device->methods->allocate(device->device, device->block_bytes, &block, error);
+  const int32_t code = descent_device_allocate(device, device->block_bytes, &block, error);
   if (code != DESCENT_OK)
     return code;
   device->block = block;
@@ -258,14 +258,15 @@ static int32_t check_layer_states(const descent_artifact *artifact, descent_erro
   return DESCENT_OK;
 }
 
+static int64_t workspace_size(const descent_plan *plan) { return plan->workspace_bytes + 256; }
+
 static int32_t make_workspace(descent_plan *plan, const descent_device_options *options, descent_error *error) {
   const int64_t given = options->workspace_bytes;
   if (!list_layers(plan))
     return out_of_memory(error);
   void *memory = NULL;
-  descent_device *device = plan->device->device;
   const bool fits = schedule(plan, given > 0 ? given : usual_workspace_bytes);
-  const int32_t code = fits ? device->methods->allocate(device, plan->workspace_bytes + 256, &memory, error)
+  const int32_t code = fits ? descent_device_allocate(plan->device, workspace_size(plan), &memory, error)
                             : (int32_t)DESCENT_OUT_OF_MEMORY;
   plan->workspace = memory;
   if (code != DESCENT_OUT_OF_MEMORY)
@@ -287,6 +288,8 @@ int32_t descent_device_plan_create(descent_plan *plan, const descent_device_opti
   plan->device = descent_arena_take(&plan->memory, 1, sizeof(descent_device_plan));
   if (!plan->device)
     return out_of_memory(error);
+  if (options->allocator)
+    plan->device->allocator = *options->allocator;
   code = plan->artifact->device->methods->open(plan->artifact, options, &plan->device->device, error);
   if (code == DESCENT_OK)
     code = make_workspace(plan, options, error);
@@ -304,8 +307,8 @@ void descent_device_plan_destroy(descent_plan *plan) {
   if (!device)
     return;
   descent_release_products(plan->device);
-  device->methods->release(device, plan->device->block);
-  device->methods->release(device, plan->workspace);
+  descent_device_release(plan->device, plan->device->block, plan->device->block_bytes);
+  descent_device_release(plan->device, plan->workspace, workspace_size(plan));
   device->methods->close(device);
   plan->workspace = NULL;
   plan->device = NULL;

@@ -98,6 +98,7 @@ typedef struct descent_device_products {
 
 typedef struct descent_device_plan {
   descent_device *device;
+  descent_allocator allocator; /* the caller's; without functions: the driver's */
   descent_device_track *tracks;
   int64_t *places; /* of logical layers, among those of their tracks */
   uint64_t *words; /* of the step at hand */
@@ -127,6 +128,10 @@ int32_t descent_device_admit(descent_plan *plan, descent_error *error);
 void descent_device_dismiss(descent_plan *plan);
 int32_t descent_device_admit_tensor(descent_plan *plan, const descent_tensor *tensor, int64_t entry,
                                     descent_error *error);
+
+/* DeviceMemory.c: memory of the plan's own on the device, aligned to 256 bytes. Null may be released. */
+int32_t descent_device_allocate(descent_device_plan *plan, int64_t bytes, void **memory, descent_error *error);
+void descent_device_release(descent_device_plan *plan, void *memory, int64_t bytes);
 
 /* DevicePaths.c: the plan's device options as this version knows them; null means every default. */
 int32_t descent_read_device_options(const descent_device_options *given, descent_device_options *options,

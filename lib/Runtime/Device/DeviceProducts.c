@@ -27,7 +27,8 @@ static void close_library(descent_device_plan *plan) {
   descent_device_products *products = &plan->products;
   if (products->library)
     get_methods(plan)->close(products->library);
-  plan->device->methods->release(plan->device, products->workspace);
+  if (products->workspace)
+    descent_device_release(plan, products->workspace, get_methods(plan)->workspace_bytes);
   products->library = NULL;
   products->workspace = NULL;
 }
@@ -43,7 +44,7 @@ static int32_t open_library(descent_device_plan *plan, descent_error *error) {
                         plan->device->methods->name);
   int32_t code = methods->open(plan->device, &products->library, error);
   if (code == DESCENT_OK && methods->workspace_bytes > 0)
-    code = plan->device->methods->allocate(plan->device, methods->workspace_bytes, &products->workspace, error);
+    code = descent_device_allocate(plan, methods->workspace_bytes, &products->workspace, error);
   products->is_absent = code != DESCENT_OK;
   if (products->is_absent)
     close_library(plan);
